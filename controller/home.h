@@ -1,0 +1,58 @@
+// The controller's home directory: everything that bpactl keeps.
+//
+//   cluster.yaml                     inventory and desired state; the administrator's
+//   ca.key ca.pem                    signs node and client certificates
+//   client.key client.pem            bpactl's own TLS identity
+//   signer.key signer.pem            signs commands (the public half goes to the nodes)
+//   nodes/<name>/report.pem          the node's report key, pinned
+//   nodes/<name>/agent/              what goes to the node's /etc/bpa-agent
+//   commands/<id>/command.dsse       every command sent, as signed
+//   commands/<id>/<node>.report.dsse the signed report, as received
+#ifndef BPA_CONTROLLER_HOME_H_
+#define BPA_CONTROLLER_HOME_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/cluster.h"
+#include "proto/keys.h"
+
+namespace bpa::controller {
+
+// TLS material as PEM.
+struct ClientIdentity {
+  std::string ca_certificate;
+  std::string certificate;
+  std::string private_key;
+};
+
+// Paths and reading; creating is init.cc's. Cheap to copy.
+class Home {
+ public:
+  // `--home`, else $BPA_HOME, else ~/.bpa.
+  static Home Locate(const std::string& flag);
+  explicit Home(std::string path);
+
+  const std::string& path() const { return path_; }
+  std::string cluster_path() const;  // <home>/cluster.yaml
+
+  // NotFound says to run `bpactl init`; other errors name the file.
+  absl::StatusOr<Cluster> ReadCluster() const;
+  absl::StatusOr<ClientIdentity> ReadClientIdentity() const;
+  absl::StatusOr<PrivateKey> ReadSigningKey() const;
+  absl::StatusOr<PublicKey> ReadReportKey(const std::string& node) const;
+
+  // Keeps a signed command before it is sent, and a report as received. Durable.
+  absl::Status SaveCommand(const std::string& command_id, std::string_view envelope) const;
+  absl::Status SaveReport(const std::string& command_id, const std::string& node,
+                          std::string_view envelope) const;
+
+ private:
+  std::string path_;
+};
+
+}  // namespace bpa::controller
+
+#endif  // BPA_CONTROLLER_HOME_H_

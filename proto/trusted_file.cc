@@ -1,0 +1,1 @@
+#include "proto/trusted_file.h"

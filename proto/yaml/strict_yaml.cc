@@ -1,0 +1,1 @@
+#include "proto/yaml/strict_yaml.h"
