@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -14,7 +13,7 @@ bool Contains(const std::vector<std::string>& list, const std::string& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-absl::Status Denied(std::string_view what, const std::string& value, std::string_view list_name,
+absl::Status Denied(const char* what, const std::string& value, const char* list_name,
                     const std::vector<std::string>& list) {
   const std::string allowed =
       list.empty() ? "allows none" : absl::StrCat("allows only [", absl::StrJoin(list, ", "), "]");
@@ -32,7 +31,7 @@ absl::Status CheckSysctlAllowed(const Policy& policy, const std::string& name) {
 
 absl::Status CheckDirectoryAllowed(const Policy& policy, const std::string& path) {
   for (const std::string& root : policy.directory_roots) {
-    if (path == root || absl::StartsWith(path, absl::StrCat(root, "/"))) return absl::OkStatus();
+    if (path == root || path.starts_with(absl::StrCat(root, "/"))) return absl::OkStatus();
   }
   return Denied("directory", path, "directory_roots", policy.directory_roots);
 }
@@ -54,10 +53,10 @@ absl::Status CheckModelAllowed(const Policy& policy, const std::string& model) {
 
 absl::Status CheckDevicePathAllowed(const Policy& policy, const std::string& path) {
   for (std::string_view pattern : policy.device_paths) {
-    if (absl::EndsWith(pattern, "*")) {
+    if (pattern.ends_with('*')) {
       pattern.remove_suffix(1);
       // The star stands for part of one name, never for a way into another directory.
-      if (absl::StartsWith(path, pattern) && path.size() > pattern.size() &&
+      if (path.starts_with(pattern) && path.size() > pattern.size() &&
           path.find('/', pattern.size()) == std::string::npos) {
         return absl::OkStatus();
       }
