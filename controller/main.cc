@@ -1,0 +1,26 @@
+// bpactl: the administrator's end, on the bastion.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+
+#include "controller/cli.h"
+
+namespace {
+
+bool WantsColor() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) != 0 && (no_color == nullptr || *no_color == '\0') &&
+         term != nullptr && std::string_view(term) != "dumb";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bpa::controller::GlobalOptions global(std::cin, std::cout, std::cerr);
+  global.color = WantsColor();
+  global.interactive = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
+  return bpa::controller::RunCommandLine(argc, argv, global);
+}
