@@ -51,7 +51,10 @@ struct ProcessUse {
 };
 
 enum class Filesystem { kXfs, kExt4 };
-std::string_view FilesystemName(Filesystem filesystem);  // "xfs", "ext4"
+// As mount(8), mkfs(8) and fstab(5) call it.
+constexpr std::string_view FilesystemName(Filesystem filesystem) {
+  return filesystem == Filesystem::kXfs ? "xfs" : "ext4";
+}
 
 // A whole disk, as found by its device node or by enumeration.
 struct Disk {
