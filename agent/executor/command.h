@@ -7,19 +7,10 @@
 
 #include "absl/status/statusor.h"
 #include "bpa/v1/command.pb.h"
+#include "proto/limits.h"
 #include "proto/verifier.h"
 
 namespace bpa::executor {
-
-inline constexpr int kMaxRoles = 64;
-inline constexpr int kMaxTargets = 512;
-inline constexpr int kMaxVolumesPerRole = 8;
-inline constexpr int kMaxDirectoriesPerRole = 256;
-inline constexpr int kMaxSysctlsPerRole = 64;
-inline constexpr int kMaxReviewedChanges = 1024;
-inline constexpr size_t kMaxNameBytes = 253;
-inline constexpr size_t kMaxReasonBytes = 1024;
-inline constexpr size_t kMaxPathBytes = 1024;
 
 // A parsed command: every list and string within its limit, every enum a known value, names and
 // paths well-formed and normal, ids unique. Only ParseCommand makes one.
