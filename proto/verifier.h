@@ -51,7 +51,15 @@ class Verifier {
                                          int threshold) const;
 
  private:
-  std::vector<TrustedSigner> signers_;
+  Verifier(std::vector<TrustedSigner> signers, std::string directory);
+  // The signer whose key made `signature`; the key id only says whom to try first.
+  const TrustedSigner* FindSigner(const EnvelopeSignature& signature,
+                                  std::string_view message) const;
+  const TrustedSigner* FindHinted(const EnvelopeSignature& signature) const;
+  absl::Status ExplainRefusal(const Envelope& envelope) const;
+
+  std::vector<TrustedSigner> signers_;  // sorted by name, keys distinct
+  std::string directory_;               // for messages; empty if there is none
 };
 
 }  // namespace bpa

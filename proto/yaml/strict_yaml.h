@@ -1,8 +1,8 @@
 // Strict reading of the YAML that people write: agent.yaml and cluster.yaml.
 //
 // Every error names file, line and column, says what was expected, and suggests the nearest known
-// key for a misspelt one. Nothing is ignored: unknown keys, duplicate keys, anchors' cycles, extra
-// documents and values of another type are errors.
+// key for a misspelt one. Nothing is ignored: unknown keys, duplicate keys, anchors, aliases, tags,
+// extra documents and values of another type are errors.
 #ifndef BPA_PROTO_YAML_STRICT_YAML_H_
 #define BPA_PROTO_YAML_STRICT_YAML_H_
 
@@ -21,13 +21,21 @@
 namespace bpa::yaml {
 
 inline constexpr size_t kMaxDocumentBytes = 1024 * 1024;
+inline constexpr int kMaxDepth = 16;
+inline constexpr size_t kMaxNodes = 64 * 1024;
+inline constexpr size_t kMaxKeyBytes = 1024;
+
+struct Node;  // document.h
 
 // A value in a document, cheap to copy. Methods that fail return InvalidArgument of the form
 // "cluster.yaml:12:5: nodes.node-1.role: expected a string".
 class Value {
  public:
+  // Any scalar but null, as it is written: an unquoted 262144 is "262144".
   absl::StatusOr<std::string> String() const;
+  // Unquoted decimal digits without leading zeros, which YAML 1.1 takes for octal.
   absl::StatusOr<int64_t> Int(int64_t min, int64_t max) const;
+  // Unquoted `true` or `false`.
   absl::StatusOr<bool> Bool() const;
   // "90s", "10m", "1h30m".
   absl::StatusOr<absl::Duration> Duration(absl::Duration min, absl::Duration max) const;
@@ -53,12 +61,11 @@ class Value {
 
  private:
   friend absl::StatusOr<Value> Parse(std::string_view text, std::string_view file_name);
-  struct Node;
   explicit Value(std::shared_ptr<const Node> node);
   std::shared_ptr<const Node> node_;
 };
 
-// One document, at most kMaxDocumentBytes, nesting at most 16 deep.
+// One document of UTF-8 text, within the limits above.
 absl::StatusOr<Value> Parse(std::string_view text, std::string_view file_name);
 
 // "did you mean 'mount_point'?" or empty: the known word at edit distance <= 2.
