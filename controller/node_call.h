@@ -1,0 +1,88 @@
+// One command on its way to one node: attempts, progress, the verdict.
+#ifndef BPA_CONTROLLER_NODE_CALL_H_
+#define BPA_CONTROLLER_NODE_CALL_H_
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/support/async_stream.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "bpa/v1/agent_service.grpc.pb.h"
+#include "controller/channel.h"
+#include "controller/fleet.h"
+#include "controller/report_check.h"
+#include "proto/verifier.h"
+
+namespace bpa::controller {
+
+// What all nodes of a run share. Outlives the calls.
+struct CallContext {
+  const Dialer& dialer;
+  const v1::ExecuteRequest& request;
+  const SentCommand& sent;
+  const FleetOptions& options;
+  const FleetObserver& observer;
+  const std::atomic<bool>& stop;
+  grpc::CompletionQueue& queue;
+  // Where the operator finds the signed command, for messages.
+  std::string command_path;
+};
+
+// The queue's tags are NodeCall pointers, and each call has exactly one operation on the queue from
+// Start until OnEvent returns true. Single-threaded.
+class NodeCall {
+ public:
+  NodeCall(const CallContext& context, const Node& node, Verifier pinned);
+
+  void Start();
+  // The operation ended; `ok` as the queue says. True when the call has ended and has a result.
+  bool OnEvent(bool ok);
+  NodeResult TakeResult() { return std::move(result_); }
+
+ private:
+  enum class Stage { kConnecting, kReading, kFinishing, kPausing };
+  enum class Verdict { kEnded, kSendAgain };
+
+  void StartAttempt();
+  void OnMessage();
+  Verdict OnFinished();
+  Verdict OnLost(const std::string& why);
+  Verdict OnBusyWithThis();
+  Verdict SendAgainAfterPause();
+  Verdict End(NodeState state, absl::Status status);
+  bool NeverConnected() const;
+  std::string Aftermath() const;
+
+  // Constant after construction.
+  const CallContext& context_;
+  const Node node_;
+  const Verifier pinned_;
+
+  absl::Time started_;
+  absl::Time deadline_;          // of the whole call, all attempts together
+  absl::Time connect_deadline_;  // moves on with every sign of life
+  absl::Duration pause_;
+  int attempts_left_;
+  bool maybe_sent_ = false;
+
+  // One attempt. The reader refers to the context, the context to the channel.
+  Stage stage_ = Stage::kConnecting;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<grpc::ClientContext> rpc_;
+  std::unique_ptr<grpc::ClientAsyncReader<v1::ExecuteResponse>> reader_;
+  v1::ExecuteResponse message_;
+  grpc::Status rpc_status_;
+  grpc::Alarm alarm_;
+  bool answered_ = false;
+
+  NodeResult result_;
+};
+
+}  // namespace bpa::controller
+
+#endif  // BPA_CONTROLLER_NODE_CALL_H_
