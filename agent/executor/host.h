@@ -77,8 +77,10 @@ struct DiskProbe {
   DiskContent content;
   // kFilesystem:
   Filesystem filesystem = Filesystem::kXfs;
-  std::string uuid;               // lower case
-  uint64_t filesystem_bytes = 0;  // as the superblock has it
+  std::string uuid;  // lower case
+  // As the superblock has it: blocks times block size, with the log and all metadata. (libblkid's
+  // FSSIZE and statfs(2) leave those out, and every filesystem would look as if it could grow.)
+  uint64_t filesystem_bytes = 0;
   // kOther: what was found, for the error message ("a GPT partition table", "data at offset 4096").
   std::string description;
 };
@@ -109,6 +111,8 @@ class Host {
 
   // lstat. NotFound if it (or a parent) does not exist.
   virtual absl::StatusOr<FileInfo> Inspect(const std::string& path) = 0;
+  // Where a symbolic link points, unresolved. FailedPrecondition if `path` is something else.
+  virtual absl::StatusOr<std::string> ReadLink(const std::string& path) = 0;
   // Whole regular file; ResourceExhausted over `max_bytes`. NotFound as above.
   virtual absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) = 0;
   // Names without `.` and `..`, sorted.
@@ -167,7 +171,7 @@ class Host {
   // signature. Durable when it returns.
   virtual absl::Status Format(const Disk& disk, Filesystem filesystem, const std::string& uuid,
                               bool resume_unfinished) = 0;
-  // Of a mounted filesystem: bytes as the filesystem has them.
+  // Of a mounted filesystem: as DiskProbe::filesystem_bytes.
   virtual absl::StatusOr<uint64_t> MountedFilesystemSize(const std::string& mount_point) = 0;
   // Grows the mounted filesystem to its device, online.
   virtual absl::Status Grow(const std::string& mount_point) = 0;
