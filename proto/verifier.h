@@ -43,6 +43,9 @@ class Verifier {
   // that others than root (or the caller's own uid) can write, and anything that is not a key.
   static absl::StatusOr<Verifier> FromDirectory(const std::string& path);
 
+  // Whether nobody is trusted, so that everything is refused.
+  bool empty() const { return signers_.empty(); }
+
   // Verifies over PAE(`expected_type`, payload). Unauthenticated when no trusted key signed (saying
   // whether there was no signature, no known key, or a bad signature), InvalidArgument when the
   // envelope is of another type. At least `threshold` (>= 1) distinct keys must have signed, else

@@ -1,0 +1,277 @@
+#include "agent/executor/journal.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "agent/executor/journal_file.h"
+#include "proto/envelope.h"
+
+namespace bpa::executor {
+namespace {
+
+// Prepares, binds and runs a statement without rows.
+template <typename Bind>
+absl::Status Run(SqliteDatabase& database, const char* sql, Bind bind) {
+  absl::StatusOr<SqliteStatement> statement = database.Prepare(sql);
+  if (!statement.ok()) return ExplainDamage(statement.status());
+  bind(*statement);
+  return ExplainDamage(statement->Run());
+}
+
+// Prepares, binds and reads every row.
+template <typename Bind, typename Row>
+absl::Status Query(SqliteDatabase& database, const char* sql, Bind bind, Row row) {
+  absl::StatusOr<SqliteStatement> statement = database.Prepare(sql);
+  if (!statement.ok()) return ExplainDamage(statement.status());
+  bind(*statement);
+  while (true) {
+    absl::StatusOr<bool> more = statement->Step();
+    if (!more.ok()) return ExplainDamage(more.status());
+    if (!*more) return absl::OkStatus();
+    row(*statement);
+  }
+}
+
+// Runs `work` in one transaction.
+template <typename Work>
+absl::Status Atomically(SqliteDatabase& database, Work work) {
+  absl::StatusOr<SqliteTransaction> transaction = SqliteTransaction::Begin(database);
+  if (!transaction.ok()) return ExplainDamage(transaction.status());
+  if (absl::Status s = work(); !s.ok()) return s;
+  return ExplainDamage(transaction->Commit());
+}
+
+std::vector<std::string> SplitSigners(const std::string& joined) {
+  return absl::StrSplit(joined, ',', absl::SkipEmpty());
+}
+
+}  // namespace
+
+Journal::Journal(SqliteDatabase database, JournalLimits limits)
+    : limits_(limits), database_(std::move(database)) {}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& directory,
+                                                       JournalLimits limits) {
+  absl::StatusOr<SqliteDatabase> database = OpenJournalFile(directory);
+  if (!database.ok()) return database.status();
+  return std::unique_ptr<Journal>(new Journal(*std::move(database), limits));
+}
+
+absl::StatusOr<std::optional<CommandRecord>> Journal::Find(const std::string& id) {
+  absl::MutexLock lock(&mutex_);
+  std::optional<CommandRecord> found;
+  absl::Status s = Query(
+      database_,
+      "SELECT payload_sha256, mode, operator, signers, accepted_at, replayable_until, report "
+      "FROM commands WHERE id = ?",
+      [&](SqliteStatement& query) { query.BindText(1, id); },
+      [&](const SqliteStatement& row) {
+        found = CommandRecord{.id = id,
+                              .payload_sha256 = row.Bytes(0),
+                              .mode = static_cast<v1::Mode>(row.Int(1)),
+                              .operator_name = row.Bytes(2),
+                              .signers = SplitSigners(row.Bytes(3)),
+                              .accepted_at = absl::FromUnixMillis(row.Int(4)),
+                              .replayable_until = absl::FromUnixMillis(row.Int(5))};
+        if (!row.IsNull(6)) found->report = row.Bytes(6);
+      });
+  if (!s.ok()) return s;
+  return found;
+}
+
+absl::Status Journal::Insert(const CommandRecord& record) {
+  return Run(database_,
+             record.report ? "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                           : "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+             [&](SqliteStatement& insert) {
+               insert.BindText(1, record.id)
+                   .BindBlob(2, record.payload_sha256)
+                   .BindInt(3, record.mode)
+                   .BindText(4, record.operator_name)
+                   .BindText(5, absl::StrJoin(record.signers, ","))
+                   .BindInt(6, absl::ToUnixMillis(record.accepted_at))
+                   .BindInt(7, absl::ToUnixMillis(record.replayable_until));
+               if (record.report) insert.BindBlob(8, *record.report);
+             });
+}
+
+absl::Status Journal::Drop(const std::string& id) {
+  for (const char* sql :
+       {"DELETE FROM steps WHERE command = ?", "DELETE FROM resets WHERE command = ?",
+        "DELETE FROM commands WHERE id = ?"}) {
+    absl::Status s =
+        Run(database_, sql, [&](SqliteStatement& statement) { statement.BindText(1, id); });
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+// Leaves room for one more command with a report of any size.
+absl::Status Journal::MakeRoom(absl::Time now) {
+  int64_t count = 0;
+  int64_t bytes = 0;
+  const auto bind_nothing = [](SqliteStatement&) {};
+  absl::Status s = Query(database_, "SELECT count(*), ifnull(sum(length(report)), 0) FROM commands",
+                         bind_nothing, [&](const SqliteStatement& row) {
+                           count = row.Int(0);
+                           bytes = row.Int(1);
+                         });
+  if (!s.ok()) return s;
+  const auto fits = [&] {
+    return count < limits_.commands &&
+           bytes + static_cast<int64_t>(kMaxEnvelopeBytes) <= limits_.report_bytes;
+  };
+  if (fits()) return absl::OkStatus();
+
+  std::vector<std::string> dropped;
+  s = Query(
+      database_,
+      "SELECT id, ifnull(length(report), 0) FROM commands "
+      "WHERE mode <> ? OR replayable_until <= ? ORDER BY accepted_at",
+      [&](SqliteStatement& query) {
+        query.BindInt(1, v1::MODE_APPLY).BindInt(2, absl::ToUnixMillis(now));
+      },
+      [&](const SqliteStatement& row) {
+        if (fits()) return;
+        dropped.push_back(row.Bytes(0));
+        count -= 1;
+        bytes -= row.Int(1);
+      });
+  if (!s.ok()) return s;
+  if (!fits()) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the journal is full of commands that could still be replayed (", count, " commands, ",
+        bytes, " bytes of reports): wait until they have expired and send this one again"));
+  }
+  for (const std::string& id : dropped) {
+    if (absl::Status drop = Drop(id); !drop.ok()) return drop;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Journal::Accept(const CommandRecord& record) {
+  absl::MutexLock lock(&mutex_);
+  return Atomically(database_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::Status s = MakeRoom(record.accepted_at);
+    return s.ok() ? Insert(record) : s;
+  });
+}
+
+absl::Status Journal::WriteStep(const std::string& id, const StepRecord& step) {
+  return Run(database_, "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?)",
+             [&](SqliteStatement& insert) {
+               insert.BindText(1, id)
+                   .BindInt(2, step.position)
+                   .BindInt(3, step.kind)
+                   .BindText(4, step.name)
+                   .BindInt(5, step.status)
+                   .BindText(6, step.message);
+             });
+}
+
+absl::Status Journal::BeginStep(const std::string& id, const StepRecord& step,
+                                const std::optional<StepRecord>& ended) {
+  absl::MutexLock lock(&mutex_);
+  return Atomically(database_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::Status s = ended ? WriteStep(id, *ended) : absl::OkStatus();
+    return s.ok() ? WriteStep(id, step) : s;
+  });
+}
+
+absl::Status Journal::EndStep(const std::string& id, const StepRecord& step) {
+  absl::MutexLock lock(&mutex_);
+  return WriteStep(id, step);
+}
+
+absl::StatusOr<std::vector<StepRecord>> Journal::Steps(const std::string& id) {
+  absl::MutexLock lock(&mutex_);
+  std::vector<StepRecord> steps;
+  absl::Status s = Query(
+      database_,
+      "SELECT position, kind, name, status, message FROM steps WHERE command = ? ORDER BY position",
+      [&](SqliteStatement& query) { query.BindText(1, id); },
+      [&](const SqliteStatement& row) {
+        steps.push_back({.position = static_cast<int>(row.Int(0)),
+                         .kind = static_cast<v1::ResourceKind>(row.Int(1)),
+                         .name = row.Bytes(2),
+                         .status = static_cast<v1::ResourceStatus>(row.Int(3)),
+                         .message = row.Bytes(4)});
+      });
+  if (!s.ok()) return s;
+  return steps;
+}
+
+absl::Status Journal::Finish(const std::string& id, const std::string& report) {
+  absl::MutexLock lock(&mutex_);
+  return Atomically(database_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::Status s =
+        Run(database_, "UPDATE commands SET report = ? WHERE id = ?",
+            [&](SqliteStatement& update) { update.BindBlob(1, report).BindText(2, id); });
+    if (!s.ok()) return s;
+    return Run(database_, "DELETE FROM steps WHERE command = ?",
+               [&](SqliteStatement& statement) { statement.BindText(1, id); });
+  });
+}
+
+absl::Status Journal::RecordFinished(const CommandRecord& record) {
+  absl::MutexLock lock(&mutex_);
+  return Atomically(database_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::Status s = Drop(record.id);
+    if (s.ok()) s = MakeRoom(record.accepted_at);
+    return s.ok() ? Insert(record) : s;
+  });
+}
+
+absl::Status Journal::BeginFormat(const FormatIntent& intent) {
+  absl::MutexLock lock(&mutex_);
+  return Run(database_, "INSERT OR REPLACE INTO format_intents VALUES (?, ?, ?, ?)",
+             [&](SqliteStatement& insert) {
+               insert.BindText(1, intent.disk)
+                   .BindInt(2, static_cast<int64_t>(intent.size_bytes))
+                   .BindText(3, intent.filesystem)
+                   .BindText(4, intent.uuid);
+             });
+}
+
+absl::StatusOr<std::optional<FormatIntent>> Journal::UnfinishedFormat(const std::string& disk) {
+  absl::MutexLock lock(&mutex_);
+  std::optional<FormatIntent> found;
+  absl::Status s = Query(
+      database_, "SELECT size_bytes, filesystem, uuid FROM format_intents WHERE disk = ?",
+      [&](SqliteStatement& query) { query.BindText(1, disk); },
+      [&](const SqliteStatement& row) {
+        found = FormatIntent{.disk = disk,
+                             .size_bytes = static_cast<uint64_t>(row.Int(0)),
+                             .filesystem = row.Bytes(1),
+                             .uuid = row.Bytes(2)};
+      });
+  if (!s.ok()) return s;
+  return found;
+}
+
+absl::Status Journal::FinishFormat(const std::string& disk) {
+  absl::MutexLock lock(&mutex_);
+  return Run(database_, "DELETE FROM format_intents WHERE disk = ?",
+             [&](SqliteStatement& statement) { statement.BindText(1, disk); });
+}
+
+absl::StatusOr<bool> Journal::ResetDone(const std::string& command_id, const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  bool done = false;
+  absl::Status s = Query(
+      database_, "SELECT 1 FROM resets WHERE command = ? AND path = ?",
+      [&](SqliteStatement& query) { query.BindText(1, command_id).BindText(2, path); },
+      [&](const SqliteStatement&) { done = true; });
+  if (!s.ok()) return s;
+  return done;
+}
+
+absl::Status Journal::RecordReset(const std::string& command_id, const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  return Run(database_, "INSERT OR REPLACE INTO resets VALUES (?, ?)",
+             [&](SqliteStatement& insert) { insert.BindText(1, command_id).BindText(2, path); });
+}
+
+}  // namespace bpa::executor

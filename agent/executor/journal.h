@@ -1,0 +1,105 @@
+// What this node has done: every accepted command, once, with its signed report.
+//
+// A SQLite file in WAL mode with synchronous=FULL: what a method has written is durable when it
+// returns. It is the node's replay protection, so a damaged journal is an error and is never
+// replaced silently.
+#ifndef BPA_AGENT_EXECUTOR_JOURNAL_H_
+#define BPA_AGENT_EXECUTOR_JOURNAL_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "agent/executor/ledger.h"
+#include "agent/executor/sqlite.h"
+#include "bpa/v1/report.pb.h"
+
+namespace bpa::executor {
+
+struct CommandRecord {
+  std::string id;
+  std::string payload_sha256;
+  v1::Mode mode = v1::MODE_UNSPECIFIED;
+  std::string operator_name;
+  std::vector<std::string> signers;
+  absl::Time accepted_at;
+  // From then on the command is refused for its age, so that its id may be forgotten.
+  absl::Time replayable_until;
+  // Envelope; absent while the command is unfinished.
+  std::optional<std::string> report;
+};
+
+// One resource that an apply set out to change.
+struct StepRecord {
+  int position = 0;
+  v1::ResourceKind kind = v1::RESOURCE_KIND_UNSPECIFIED;
+  std::string name;
+  // UNSPECIFIED: begun, and not known to have ended.
+  v1::ResourceStatus status = v1::RESOURCE_STATUS_UNSPECIFIED;
+  std::string message;
+};
+
+struct JournalLimits {
+  int64_t commands = 1000;
+  int64_t report_bytes = int64_t{64} * 1024 * 1024;
+};
+
+// Safe to use from several threads.
+class Journal : public Ledger {
+ public:
+  // Opens DIRECTORY/journal.db (mode 0600), making it and the directory (0700) if they are not
+  // there. Holds the file alone until destroyed: Unavailable if another process keeps it for 5 s.
+  // FailedPrecondition for a newer version's journal, DataLoss for a damaged one, each with what to
+  // do.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& directory,
+                                                       JournalLimits limits = {});
+
+  absl::StatusOr<std::optional<CommandRecord>> Find(const std::string& id);
+
+  // Records a command that is about to change things. Drops the oldest records over the limits, but
+  // no APPLY that could still be replayed: ResourceExhausted when those alone fill the journal.
+  // On any failure nothing is recorded.
+  absl::Status Accept(const CommandRecord& record);
+  // Before a resource is changed. `ended`: the step before it, if that has not been written yet:
+  // one commit for both.
+  absl::Status BeginStep(const std::string& id, const StepRecord& step,
+                         const std::optional<StepRecord>& ended);
+  absl::Status EndStep(const std::string& id, const StepRecord& step);
+  absl::StatusOr<std::vector<StepRecord>> Steps(const std::string& id);
+  // Stores the report of an accepted command; its steps are in the report and are dropped.
+  absl::Status Finish(const std::string& id, const std::string& report);
+  // Accept and Finish in one: for commands that change nothing. `record.report` is set. A record
+  // that is there already is replaced.
+  absl::Status RecordFinished(const CommandRecord& record);
+
+  // Ledger.
+  absl::Status BeginFormat(const FormatIntent& intent) override;
+  absl::StatusOr<std::optional<FormatIntent>> UnfinishedFormat(const std::string& disk) override;
+  absl::Status FinishFormat(const std::string& disk) override;
+  absl::StatusOr<bool> ResetDone(const std::string& command_id, const std::string& path) override;
+  absl::Status RecordReset(const std::string& command_id, const std::string& path) override;
+
+ private:
+  Journal(SqliteDatabase database, JournalLimits limits);
+
+  absl::Status MakeRoom(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Drop(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Insert(const CommandRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status WriteStep(const std::string& id, const StepRecord& step)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const JournalLimits limits_;
+  absl::Mutex mutex_;
+  SqliteDatabase database_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace bpa::executor
+
+#endif  // BPA_AGENT_EXECUTOR_JOURNAL_H_
