@@ -51,6 +51,11 @@ absl::StatusOr<Envelope> WrapCommand(const v1::Command& command);
 // Adds the signature of `key` over the envelope's payload. AlreadyExists if that key has signed.
 absl::Status SignEnvelope(const PrivateKey& key, Envelope* envelope);
 
+// Adds a signature that was made elsewhere, after verifying it: Unauthenticated if it is not this
+// key's over the envelope's payload. Otherwise as SignEnvelope.
+absl::Status AttachSignature(const PublicKey& key, const std::string& signature,
+                             Envelope* envelope);
+
 // RFC 9562, version 7: milliseconds of `now`, then 74 random bits; 36 lower-case characters.
 // Internal if the system has no randomness.
 absl::StatusOr<std::string> NewCommandId(absl::Time now);

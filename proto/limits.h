@@ -3,7 +3,6 @@
 #define BPA_PROTO_LIMITS_H_
 
 #include <cstddef>
-#include <cstdint>
 
 namespace bpa {
 
@@ -17,8 +16,16 @@ inline constexpr int kMaxReviewedChanges = 1024;
 inline constexpr size_t kMaxNameBytes = 253;
 inline constexpr size_t kMaxReasonBytes = 1024;
 inline constexpr size_t kMaxPathBytes = 1024;
-// Permission bits with setuid, setgid and sticky.
-inline constexpr uint32_t kMaxMode = 07777;
+// What the kernel's filesystems take for one component of a path.
+inline constexpr size_t kMaxPathComponentBytes = 255;
+inline constexpr size_t kMaxAccountBytes = 32;
+inline constexpr size_t kMaxMountOptionsBytes = 1024;
+inline constexpr size_t kMaxSysctlValueBytes = 1024;
+inline constexpr int kMaxAttachTimeoutSeconds = 3600;
+inline constexpr int kMaxDeviceTimeoutSeconds = 3600;
+// The mount points, paths and sysctl names of one role together: a report names each of them and
+// has to fit into one envelope.
+inline constexpr size_t kMaxRoleNamesBytes = 64 * 1024;
 
 }  // namespace bpa
 

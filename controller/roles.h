@@ -1,0 +1,23 @@
+// The `roles` section of cluster.yaml: the desired states.
+#ifndef BPA_CONTROLLER_ROLES_H_
+#define BPA_CONTROLLER_ROLES_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "bpa/v1/command.pb.h"
+#include "proto/yaml/strict_yaml.h"
+
+namespace bpa::controller {
+
+// The roles in the document's order. InvalidArgument as yaml::Value has it.
+absl::StatusOr<std::vector<v1::Role>> ParseRoles(const yaml::Value& roles);
+
+// The text of packaging/bpa-roles.yaml: BPA's four nodes, as Cisco's paper has them.
+std::string_view ShippedRoles();
+
+}  // namespace bpa::controller
+
+#endif  // BPA_CONTROLLER_ROLES_H_
