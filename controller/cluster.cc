@@ -141,8 +141,7 @@ absl::StatusOr<v1::VolumeSource> NodesParser::ParseSource(const Node& node,
   const bool is_path = text->starts_with("/");
   const std::string problem = is_path ? DevicePathProblem(*text) : VolumeIdProblem(*text);
   if (!problem.empty()) {
-    return value.Error(
-        absl::StrCat("'", *text, "' ", problem, is_path ? "" : "; nor a device's absolute path"));
+    return value.Error(absl::StrCat("'", *text, "' ", problem));
   }
   // The same device name on two nodes is two disks; the same volume id is one.
   const std::string unique = is_path ? absl::StrCat(node.name, " ", *text) : *text;

@@ -101,8 +101,8 @@ std::string NameProblem(const std::string& name) {
   }
   const std::vector<std::string> labels = absl::StrSplit(name, '.');
   if (!std::all_of(labels.begin(), labels.end(), IsDnsLabel)) {
-    return "may hold lower-case letters, digits, '-' and '.', must begin and end with a letter or "
-           "digit, with at most 63 characters between dots";
+    return "may only hold lower-case letters, digits, '-' and '.', beginning and ending with a "
+           "letter or digit";
   }
   return "";
 }
@@ -128,7 +128,8 @@ std::string PathProblem(const std::string& path) {
 std::string VolumeIdProblem(const std::string& id) {
   constexpr std::string_view kPrefix = "vol-";
   constexpr char kForm[] =
-      "is not an EBS volume id, 'vol-' and 8 or 17 lower-case hexadecimal digits";
+      "is neither an EBS volume id ('vol-' and 8 or 17 lower-case hexadecimal digits) nor an "
+      "absolute path beneath /dev";
   if (!id.starts_with(kPrefix)) return kForm;
   const std::string digits = id.substr(kPrefix.size());
   return (digits.size() == 8 || digits.size() == 17) && All(digits, IsLowerHex) ? "" : kForm;
@@ -183,7 +184,7 @@ std::string MountOptionsProblem(const std::string& options) {
   const auto is_fine = [](char c) {
     return absl::ascii_isalnum(c) || kOtherCharacters.find(c) != std::string_view::npos;
   };
-  if (!All(options, is_fine)) return "may hold letters, digits and '=.:_/@%+-,' only";
+  if (!All(options, is_fine)) return "may only hold letters, digits and '=.:_/@%+-,'";
   const std::vector<std::string> items = absl::StrSplit(options, ',');
   for (const std::string& item : items) {
     if (item.empty()) return "has an empty option";

@@ -20,7 +20,8 @@ std::string NameProblem(const std::string& name);
 // Absolute and normal: no `.`, `..`, `//`, trailing slash or control character. Not `/` itself.
 std::string PathProblem(const std::string& path);
 
-// `vol-` and 8 or 17 lower-case hexadecimal digits.
+// `vol-` and 8 or 17 lower-case hexadecimal digits; the message speaks of device paths too, which
+// may stand in the same place.
 std::string VolumeIdProblem(const std::string& id);
 
 // Beneath /dev.
