@@ -11,11 +11,8 @@
 namespace bpa::executor {
 namespace {
 
-constexpr int kMaxAttachTimeoutSeconds = 3600;
-constexpr int kMaxDeviceTimeoutSeconds = 3600;
+constexpr uint32_t kMaxMode = 07777;
 constexpr size_t kFingerprintBytes = 32;
-// Keeps every report of a role within one envelope.
-constexpr size_t kMaxRoleNamesBytes = 64 * 1024;
 // The year 9999: later times cannot be printed in RFC 3339.
 constexpr int64_t kMaxUnixMillis = 253402300799999;
 

@@ -11,10 +11,6 @@
 namespace bpa::executor {
 namespace {
 
-constexpr size_t kMaxAccountBytes = 32;
-constexpr size_t kMaxComponentBytes = 255;
-constexpr size_t kMaxSysctlValueBytes = 1024;
-constexpr size_t kMaxMountOptionsBytes = 1024;
 constexpr size_t kQuotedBytes = 80;
 
 bool IsLowerHex(char c) { return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'); }
@@ -59,7 +55,7 @@ bool IsNormalPath(std::string_view text) {
     const size_t end = std::min(text.find('/'), text.size());
     const std::string_view component = text.substr(0, end);
     if (component.empty() || component == "." || component == ".." ||
-        component.size() > kMaxComponentBytes) {
+        component.size() > kMaxPathComponentBytes) {
       return false;
     }
     if (end == text.size()) return true;

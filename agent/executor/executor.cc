@@ -1,0 +1,225 @@
+#include "agent/executor/executor.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/executor/command_run.h"
+#include "agent/executor/converger.h"
+#include "agent/executor/forms.h"
+#include "proto/envelope.h"
+#include "proto/verifier.h"
+
+namespace bpa::executor {
+namespace {
+
+std::string ModeName(v1::Mode mode) {
+  if (mode == v1::MODE_PLAN) return "plan";
+  if (mode == v1::MODE_APPLY) return "apply";
+  return mode == v1::MODE_VERIFY ? "verify" : "unknown";
+}
+
+absl::Status IdWasUsed(const std::string& id) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "id ", id, " was already used for another command on this node: sign it with a new id"));
+}
+
+absl::Status Stopped() {
+  return absl::AbortedError(
+      "the executor on this node is being stopped: send the same command again");
+}
+
+// Adds what a failed write to the journal means for the machine.
+absl::Status CannotRecord(const absl::Status& status, const char* consequence,
+                          const std::string& state) {
+  return absl::Status(
+      absl::IsResourceExhausted(status) ? status.code() : absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("the journal cannot record the command, ", consequence, ": ", status.message(),
+                   absl::IsResourceExhausted(status)
+                       ? absl::StrCat(": make room on the filesystem of ", state)
+                       : ""));
+}
+
+}  // namespace
+
+Executor::Executor(const Config& config, Planner planner, Journal& journal,
+                   const ReportSigner& signer, Clock clock)
+    : config_(config),
+      planner_(std::move(planner)),
+      journal_(journal),
+      signer_(signer),
+      clock_(std::move(clock)) {}
+
+void Executor::Stop() { stopping_ = true; }
+
+absl::StatusOr<Command> Executor::ReadCommand(std::string_view envelope,
+                                              RequestSummary& summary) const {
+  absl::StatusOr<Envelope> decoded = DecodeEnvelope(envelope);
+  if (!decoded.ok()) return decoded.status();
+  // Read anew for each request: keys rotate, and are revoked, without a restart.
+  absl::StatusOr<Verifier> verifier = Verifier::FromDirectory(config_.trusted_signers);
+  if (!verifier.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("this node's trusted signers: ", verifier.status().message()));
+  }
+  absl::StatusOr<VerifiedPayload> payload =
+      verifier->Verify(*decoded, kCommandPayloadType, /*threshold=*/1);
+  if (!payload.ok()) return payload.status();
+  summary.signers = absl::StrJoin(payload->signers(), ",");
+  absl::StatusOr<Command> command = ParseCommand(*payload);
+  if (!command.ok()) return command;
+  summary.command_id = command->proto().id();
+  summary.mode = ModeName(command->proto().mode());
+  summary.operator_name = command->proto().operator_name();
+  return command;
+}
+
+absl::Status Executor::CheckNotBusy(const Command& command) {
+  if (command.proto().mode() != v1::MODE_APPLY || applying_.empty()) return absl::OkStatus();
+  return absl::AbortedError(
+      absl::StrCat("busy with ", applying_, ": try again when it has finished"));
+}
+
+absl::StatusOr<Executor::Decision> Executor::Decide(const Command& command) {
+  const std::string& id = command.proto().id();
+  // One lock over all questions: the answer to the first must still hold at the last.
+  absl::MutexLock lock(&mutex_);
+  Decision decision;
+  if (const auto running = runs_.find(id); running != runs_.end()) {
+    if (running->second->payload_sha256 != command.payload_sha256()) return IdWasUsed(id);
+    decision.attach = running->second;
+    return decision;
+  }
+  absl::StatusOr<std::optional<CommandRecord>> record = journal_.Find(id);
+  if (!record.ok()) return record.status();
+  if (*record) {
+    if ((*record)->payload_sha256 != command.payload_sha256()) return IdWasUsed(id);
+    decision.stored_report = (*record)->report;
+    if (decision.stored_report) return decision;
+    absl::StatusOr<std::vector<StepRecord>> steps = journal_.Steps(id);
+    if (!steps.ok()) return steps.status();
+    decision.earlier_steps = *std::move(steps);
+    decision.resume = true;
+  }
+  absl::StatusOr<Assignment> assignment = Admit(command, config_, clock_());
+  if (!assignment.ok()) return assignment.status();
+  if (absl::Status s = CheckNotBusy(command); !s.ok()) return s;
+  if (stopping_) return Stopped();
+  decision.assignment = *assignment;
+  decision.run = std::make_shared<Run>();
+  decision.run->payload_sha256 = command.payload_sha256();
+  runs_[id] = decision.run;
+  if (command.proto().mode() == v1::MODE_APPLY) applying_ = id;
+  return decision;
+}
+
+absl::StatusOr<std::string> Executor::Execute(std::string_view envelope,
+                                              const ProgressSink& progress,
+                                              RequestSummary& summary) {
+  absl::StatusOr<Command> command = ReadCommand(envelope, summary);
+  if (!command.ok()) return command.status();
+  absl::StatusOr<Decision> decision = Decide(*command);
+  if (!decision.ok()) return decision.status();
+  if (decision->stored_report) {
+    summary.answer = "stored report";
+    return *std::move(decision->stored_report);
+  }
+  if (decision->attach != nullptr) {
+    summary.answer = "attached";
+    decision->attach->done.WaitForNotification();
+    return decision->attach->result;
+  }
+  summary.answer = decision->resume ? "resumed" : "carried out";
+  absl::StatusOr<std::string> result = CarryOut(*command, *decision, progress);
+  {
+    absl::MutexLock lock(&mutex_);
+    runs_.erase(command->proto().id());
+    if (applying_ == command->proto().id()) applying_.clear();
+  }
+  decision->run->result = result;
+  decision->run->done.Notify();
+  return result;
+}
+
+absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Decision& decision,
+                                               const ProgressSink& progress) {
+  const v1::Command& proto = command.proto();
+  const bool apply = proto.mode() == v1::MODE_APPLY;
+  const v1::Target& target = *decision.assignment.target;
+  absl::StatusOr<std::vector<PlannedResource>> resources =
+      planner_(*decision.assignment.role, target,
+               {.command_id = proto.id(),
+                .mode = proto.mode(),
+                .reset_directories = proto.reset_directories(),
+                .distinct_signers = static_cast<int>(command.signers().size())});
+  if (!resources.ok()) return resources.status();
+
+  StepJournal steps(journal_, proto.id(), progress, stopping_);
+  Converger converger(*resources, proto.mode(), steps);
+  CommandRecord record = MakeRecord(command, clock_(), config_.policy.max_clock_skew);
+  if (apply && !decision.resume) {
+    if (target.has_reviewed_plan()) {
+      if (absl::Status s = converger.CheckReviewed(target.reviewed_plan()); !s.ok()) return s;
+    }
+    if (absl::Status s = journal_.Accept(record); !s.ok()) {
+      return CannotRecord(s, "and nothing was changed", config_.state);
+    }
+  }
+
+  const absl::Time started = clock_();
+  absl::StatusOr<std::vector<v1::ResourceResult>> results = converger.Run();
+  if (!results.ok()) {
+    if (!apply) return Stopped();
+    // A step that cannot be written shows as begun, which is true of it as well.
+    (void)steps.Flush();
+    return SignInterrupted(record);
+  }
+  absl::StatusOr<std::string> report =
+      signer_.Sign(MakeReport(command, started, clock_(), *results, decision.earlier_steps));
+  if (!report.ok()) return report;
+  record.report = *report;
+  absl::Status stored =
+      apply ? journal_.Finish(proto.id(), *report) : journal_.RecordFinished(record);
+  if (!stored.ok()) {
+    return CannotRecord(
+        stored,
+        apply ? "which was carried out: send it again for its report" : "which changes nothing",
+        config_.state);
+  }
+  return report;
+}
+
+absl::StatusOr<std::string> Executor::SignInterrupted(const CommandRecord& record) {
+  absl::StatusOr<std::vector<StepRecord>> steps = journal_.Steps(record.id);
+  if (!steps.ok()) return steps.status();
+  return signer_.Sign(InterruptedReport(record, *steps));
+}
+
+absl::StatusOr<std::string> Executor::GetReport(std::string_view command_id,
+                                                RequestSummary& summary) {
+  if (!IsUuidV7(command_id)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(command_id), " is not a command id (a lower-case UUIDv7)"));
+  }
+  summary.command_id = std::string(command_id);
+  absl::MutexLock lock(&mutex_);
+  if (runs_.contains(summary.command_id)) {
+    return absl::AbortedError(absl::StrCat("command ", summary.command_id,
+                                           " is running: ask again when it has finished"));
+  }
+  absl::StatusOr<std::optional<CommandRecord>> record = journal_.Find(summary.command_id);
+  if (!record.ok()) return record.status();
+  if (!*record) {
+    return absl::NotFoundError(absl::StrCat("this node has no record of command ",
+                                            summary.command_id,
+                                            ": it was refused, never arrived, or was forgotten"));
+  }
+  summary.mode = ModeName((*record)->mode);
+  summary.operator_name = (*record)->operator_name;
+  summary.signers = absl::StrJoin((*record)->signers, ",");
+  summary.answer = (*record)->report ? "stored report" : "interrupted";
+  if ((*record)->report) return *std::move((*record)->report);
+  return SignInterrupted(**record);
+}
+
+}  // namespace bpa::executor

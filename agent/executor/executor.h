@@ -1,0 +1,90 @@
+// From an envelope to a signed report: verify, parse, admit, once, converge, record.
+#ifndef BPA_AGENT_EXECUTOR_EXECUTOR_H_
+#define BPA_AGENT_EXECUTOR_EXECUTOR_H_
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "agent/executor/admission.h"
+#include "agent/executor/command.h"
+#include "agent/executor/config.h"
+#include "agent/executor/desired_state.h"
+#include "agent/executor/journal.h"
+#include "agent/executor/report.h"
+#include "agent/executor/request_handler.h"
+
+namespace bpa::executor {
+
+// PlanResources with policy, host and ledger bound.
+using Planner = std::function<absl::StatusOr<std::vector<PlannedResource>>(
+    const v1::Role&, const v1::Target&, const CommandContext&)>;
+using Clock = std::function<absl::Time()>;
+
+// One APPLY at a time; PLAN and VERIFY may run beside it. The same bytes sent again while they run
+// wait for the same report. An apply goes on to its end whether or not anybody still listens.
+class Executor : public RequestHandler {
+ public:
+  // All arguments must outlive it. `planner` is called from several threads.
+  Executor(const Config& config, Planner planner, Journal& journal, const ReportSigner& signer,
+           Clock clock);
+
+  absl::StatusOr<std::string> Execute(std::string_view envelope, const ProgressSink& progress,
+                                      RequestSummary& summary) override;
+  absl::StatusOr<std::string> GetReport(std::string_view command_id,
+                                        RequestSummary& summary) override;
+  void Stop() override;
+
+ private:
+  // A command that is being carried out. `result` is set before `done`.
+  struct Run {
+    std::string payload_sha256;
+    absl::Notification done;
+    absl::StatusOr<std::string> result = absl::InternalError("not done");
+  };
+
+  // What is to become of a command: exactly one of the first three is set.
+  struct Decision {
+    std::optional<std::string> stored_report;
+    std::shared_ptr<Run> attach;
+    std::shared_ptr<Run> run;
+    // With `run`:
+    Assignment assignment = {};
+    std::vector<StepRecord> earlier_steps;
+    bool resume = false;
+  };
+
+  absl::StatusOr<Command> ReadCommand(std::string_view envelope, RequestSummary& summary) const;
+  absl::StatusOr<Decision> Decide(const Command& command) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status CheckNotBusy(const Command& command) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::string> CarryOut(const Command& command, const Decision& decision,
+                                       const ProgressSink& progress);
+  absl::StatusOr<std::string> SignInterrupted(const CommandRecord& record);
+
+  const Config& config_;
+  const Planner planner_;
+  Journal& journal_;
+  const ReportSigner& signer_;
+  const Clock clock_;
+  std::atomic<bool> stopping_ = false;
+
+  absl::Mutex mutex_;
+  // By command id.
+  std::map<std::string, std::shared_ptr<Run>> runs_ ABSL_GUARDED_BY(mutex_);
+  // The APPLY among them, or empty.
+  std::string applying_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace bpa::executor
+
+#endif  // BPA_AGENT_EXECUTOR_EXECUTOR_H_

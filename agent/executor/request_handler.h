@@ -1,0 +1,64 @@
+// What a connection asks of the executor.
+#ifndef BPA_AGENT_EXECUTOR_REQUEST_HANDLER_H_
+#define BPA_AGENT_EXECUTOR_REQUEST_HANDLER_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "bpa/v1/report.pb.h"
+
+namespace bpa::executor {
+
+using ProgressSink = std::function<void(const v1::Progress&)>;
+
+// For the one log line of a request; what is not known stays empty.
+struct RequestSummary {
+  std::string command_id;
+  std::string mode;
+  std::string operator_name;
+  std::string signers;
+  // "carried out", "stored report", "attached", "interrupted"; empty when refused.
+  std::string answer;
+};
+
+// Safe to call from several threads.
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+
+  // Both return a signed report's envelope, or a refusal with one of the codes that
+  // agent_service.proto lists for the node. `progress` is called on the calling thread.
+  virtual absl::StatusOr<std::string> Execute(std::string_view envelope,
+                                              const ProgressSink& progress,
+                                              RequestSummary& summary) = 0;
+  virtual absl::StatusOr<std::string> GetReport(std::string_view command_id,
+                                                RequestSummary& summary) = 0;
+  // What runs ends after the resource that it is at; later requests are refused.
+  virtual void Stop() = 0;
+};
+
+// Answers everything with one refusal. Stands in when the executor cannot work, so that the
+// administrator reads why on the bastion and not only in the node's log.
+class RefusingHandler : public RequestHandler {
+ public:
+  explicit RefusingHandler(const absl::Status& reason)
+      : reason_(absl::FailedPreconditionError(reason.message())) {}
+
+  absl::StatusOr<std::string> Execute(std::string_view, const ProgressSink&,
+                                      RequestSummary&) override {
+    return reason_;
+  }
+  absl::StatusOr<std::string> GetReport(std::string_view, RequestSummary&) override {
+    return reason_;
+  }
+  void Stop() override {}
+
+ private:
+  const absl::Status reason_;
+};
+
+}  // namespace bpa::executor
+
+#endif  // BPA_AGENT_EXECUTOR_REQUEST_HANDLER_H_

@@ -1,0 +1,175 @@
+#include "agent/executor/server.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "proto/trusted_file.h"
+
+namespace bpa::executor {
+namespace {
+
+// Messages can quote what a peer sent; a log line stays one line.
+std::string OneLine(const absl::Status& status) { return absl::Utf8SafeCEscape(status.ToString()); }
+
+// Errors of a connection that was gone before it was accepted, or of a passing shortage.
+bool IsPassing(int error) {
+  return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == EMFILE ||
+         error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Server::Server(int listener, int stop, RequestHandler& handler, ServerOptions options,
+               spdlog::logger& log)
+    : listener_(listener),
+      stop_(stop),
+      handler_(handler),
+      options_(std::move(options)),
+      log_(log),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Server::~Server() {
+  StopAndJoinAll();
+  close(wake_);
+}
+
+absl::Status Server::Run() {
+  absl::Status status = Loop();
+  StopAndJoinAll();
+  return status;
+}
+
+absl::Status Server::Loop() {
+  const int flags = fcntl(listener_, F_GETFL);
+  if (wake_ < 0 || flags < 0 || fcntl(listener_, F_SETFL, flags | O_NONBLOCK) != 0) {
+    return ErrnoStatus(errno, "fcntl", "listening socket");
+  }
+  while (true) {
+    absl::StatusOr<bool> leave = WaitForEvent();
+    if (!leave.ok()) return leave.status();
+    if (*leave) return absl::OkStatus();
+    if (absl::Status s = Accept(); !s.ok()) return s;
+  }
+}
+
+absl::StatusOr<bool> Server::WaitForEvent() {
+  const bool idle = Reap() == 0;
+  const int64_t millis = absl::ToInt64Milliseconds(options_.idle_timeout);
+  pollfd events[] = {{stop_, POLLIN, 0}, {wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
+  const int ready =
+      poll(events, 3, idle ? static_cast<int>(std::min<int64_t>(millis, INT_MAX)) : -1);
+  if (ready < 0)
+    return errno == EINTR ? absl::StatusOr<bool>(false)
+                          : ErrnoStatus(errno, "poll", "listening socket");
+  if (ready == 0 || events[0].revents != 0) return true;
+  if (events[1].revents != 0) {
+    eventfd_t count = 0;
+    eventfd_read(wake_, &count);
+  }
+  return false;
+}
+
+absl::Status Server::Accept() {
+  const int socket = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+  if (socket < 0) {
+    return IsPassing(errno) ? absl::OkStatus() : ErrnoStatus(errno, "accept4", "listening socket");
+  }
+  if (Reap() < kMaxConnections) {
+    Start(socket);
+    return absl::OkStatus();
+  }
+  const absl::Status full = absl::ResourceExhaustedError(absl::StrCat(
+      "the executor serves ", kMaxConnections, " connections already: try again later"));
+  RefuseSession(socket, full);
+  close(socket);
+  log_.warn("refused: {}", OneLine(full));
+  return absl::OkStatus();
+}
+
+void Server::Start(int socket) {
+  absl::MutexLock lock(&mutex_);
+  Connection& connection = connections_.emplace_back();
+  connection.socket = socket;
+  try {
+    connection.thread = std::thread([this, &connection] { Serve(connection); });
+  } catch (const std::system_error& error) {
+    const absl::Status none =
+        absl::ResourceExhaustedError(absl::StrCat("no thread for the connection: ", error.what()));
+    RefuseSession(socket, none);
+    close(socket);
+    connections_.pop_back();
+    log_.error("refused: {}", OneLine(none));
+  }
+}
+
+void Server::Serve(Connection& connection) {
+  const absl::Time start = absl::Now();
+  RequestSummary summary;
+  const absl::Status told =
+      ServeSession(connection.socket, options_.gateway, handler_, options_.limits, summary);
+  LogRequest(summary, told, absl::Now() - start);
+  absl::MutexLock lock(&mutex_);
+  close(connection.socket);
+  connection.done = true;
+  eventfd_write(wake_, 1);
+}
+
+size_t Server::Reap() {
+  absl::MutexLock lock(&mutex_);
+  // A thread that is done holds the mutex no more and only has to return.
+  connections_.remove_if([](Connection& connection) {
+    if (connection.done) connection.thread.join();
+    return connection.done;
+  });
+  return connections_.size();
+}
+
+void Server::StopAndJoinAll() {
+  handler_.Stop();
+  {
+    absl::MutexLock lock(&mutex_);
+    // Ends the waiting for requests; answers still go out.
+    for (Connection& connection : connections_) {
+      if (!connection.done) shutdown(connection.socket, SHUT_RD);
+    }
+  }
+  // Only this thread adds to and removes from the list, so its nodes stay.
+  while (true) {
+    std::thread* next = nullptr;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (connections_.empty()) return;
+      next = &connections_.front().thread;
+    }
+    next->join();
+    absl::MutexLock lock(&mutex_);
+    connections_.pop_front();
+  }
+}
+
+void Server::LogRequest(const RequestSummary& summary, const absl::Status& told,
+                        absl::Duration took) {
+  const std::string answer = told.ok() ? summary.answer : absl::StrCat("refused: ", OneLine(told));
+  log_.log(told.ok() ? spdlog::level::info : spdlog::level::warn,
+           "command={} mode={} operator={} signers={} took_ms={:.1f} {}",
+           summary.command_id.empty() ? "-" : summary.command_id,
+           summary.mode.empty() ? "-" : summary.mode,
+           summary.operator_name.empty() ? "-" : absl::Utf8SafeCEscape(summary.operator_name),
+           summary.signers.empty() ? "-" : summary.signers, absl::ToDoubleMilliseconds(took),
+           answer);
+}
+
+}  // namespace bpa::executor

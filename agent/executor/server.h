@@ -1,0 +1,76 @@
+// Accepts the gateway's connections and serves each on a thread.
+#ifndef BPA_AGENT_EXECUTOR_SERVER_H_
+#define BPA_AGENT_EXECUTOR_SERVER_H_
+
+#include <sys/types.h>
+
+#include <list>
+#include <memory>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "agent/executor/request_handler.h"
+#include "agent/executor/session.h"
+#include "spdlog/logger.h"
+
+namespace bpa::executor {
+
+inline constexpr size_t kMaxConnections = 8;
+
+struct ServerOptions {
+  // The only uid that may connect.
+  uid_t gateway = 0;
+  // Run returns when nobody has been connected for this long.
+  absl::Duration idle_timeout = absl::Seconds(30);
+  SessionLimits limits;
+};
+
+// The only part of the executor that logs: one line per connection.
+class Server {
+ public:
+  // `listener`: a listening UNIX stream socket, made non-blocking. `stop`: a descriptor that
+  // becomes readable when the process shall end (a signalfd). Both stay the caller's; they,
+  // `handler` and `log` must outlive the server.
+  Server(int listener, int stop, RequestHandler& handler, ServerOptions options,
+         spdlog::logger& log);
+  ~Server();
+
+  // Serves until idle or told to stop, and returns when every connection has ended. A connection
+  // over kMaxConnections is told ResourceExhausted. Fails only if the listener does.
+  absl::Status Run();
+
+ private:
+  struct Connection {
+    int socket = -1;
+    bool done = false;
+    std::thread thread;
+  };
+
+  absl::Status Loop();
+  // True when `stop` became readable or nobody came for idle_timeout.
+  absl::StatusOr<bool> WaitForEvent();
+  absl::Status Accept();
+  void Start(int socket) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Serve(Connection& connection) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Joins the threads that have ended. Returns how many have not.
+  size_t Reap() ABSL_LOCKS_EXCLUDED(mutex_);
+  void StopAndJoinAll() ABSL_LOCKS_EXCLUDED(mutex_);
+  void LogRequest(const RequestSummary& summary, const absl::Status& told, absl::Duration took);
+
+  const int listener_;
+  const int stop_;
+  RequestHandler& handler_;
+  const ServerOptions options_;
+  spdlog::logger& log_;
+  int wake_ = -1;  // eventfd: a connection has ended
+
+  absl::Mutex mutex_;
+  std::list<Connection> connections_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace bpa::executor
+
+#endif  // BPA_AGENT_EXECUTOR_SERVER_H_

@@ -1,0 +1,68 @@
+#include "agent/executor/startup.h"
+
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "absl/strings/str_cat.h"
+#include "agent/executor/peer_check.h"
+#include "agent/executor/report.h"
+#include "proto/trusted_file.h"
+#include "proto/verifier.h"
+
+namespace bpa::executor {
+
+absl::StatusOr<int> TakeListeningSocket() {
+  constexpr char kHowTo[] =
+      "start it by bpa-executor.socket (systemctl start bpa-executor.socket; or "
+      "systemd-socket-activate --listen=PATH bpa-executor ...)";
+  const int count = sd_listen_fds(/*unset_environment=*/1);
+  if (count != 1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the executor needs exactly one listening socket from its service manager and "
+                     "got ",
+                     count < 0 ? 0 : count, ": ", kHowTo));
+  }
+  if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, /*listening=*/1, nullptr, 0) <= 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the socket handed over is not a listening UNIX stream socket: ", kHowTo));
+  }
+  return SD_LISTEN_FDS_START;
+}
+
+absl::StatusOr<int> MakeStopDescriptor() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  if (const int error = pthread_sigmask(SIG_BLOCK, &signals, nullptr); error != 0) {
+    return ErrnoStatus(error, "pthread_sigmask", "SIGTERM");
+  }
+  const int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) return ErrnoStatus(errno, "signalfd", "SIGTERM");
+  return fd;
+}
+
+absl::Status CheckSurroundings(const Config& config) {
+  if (absl::StatusOr<uid_t> uid = ResolveGatewayUser(config.gateway_user); !uid.ok()) {
+    return uid.status();
+  }
+  absl::StatusOr<Verifier> verifier = Verifier::FromDirectory(config.trusted_signers);
+  if (!verifier.ok()) return verifier.status();
+  if (verifier->empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(config.trusted_signers,
+                     " holds no key, so every command is refused: put the public key of each "
+                     "signer there as <name>.pem"));
+  }
+  return LoadReportKey(config.report_key).status();
+}
+
+void NotifyReady() { sd_notify(0, "READY=1"); }
+
+void NotifyStopping() { sd_notify(0, "STOPPING=1"); }
+
+}  // namespace bpa::executor
