@@ -4,6 +4,7 @@
 #include <ostream>
 #include <string>
 
+#include "controller/init.h"
 #include "controller/version.h"
 
 namespace bpa::controller {
@@ -30,6 +31,7 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
 }
 
 void RegisterVerbs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
+  RegisterInit(app, global, exit_code);
   RegisterVersion(app, global, exit_code);
 }
 

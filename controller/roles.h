@@ -3,7 +3,6 @@
 #define BPA_CONTROLLER_ROLES_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,9 +13,6 @@ namespace bpa::controller {
 
 // The roles in the document's order. InvalidArgument as yaml::Value has it.
 absl::StatusOr<std::vector<v1::Role>> ParseRoles(const yaml::Value& roles);
-
-// The text of packaging/bpa-roles.yaml: BPA's four nodes, as Cisco's paper has them.
-std::string_view ShippedRoles();
 
 }  // namespace bpa::controller
 

@@ -8,6 +8,7 @@
 
 #include "controller/cluster.h"
 #include "controller/roles.h"
+#include "controller/shipped_files.h"
 #include "proto/yaml/strict_yaml.h"
 
 namespace bpa::controller {
