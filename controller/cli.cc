@@ -5,6 +5,7 @@
 #include <string>
 
 #include "controller/init.h"
+#include "controller/sign.h"
 #include "controller/version.h"
 
 namespace bpa::controller {
@@ -32,6 +33,7 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
 
 void RegisterVerbs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   RegisterInit(app, global, exit_code);
+  RegisterSign(app, global, exit_code);
   RegisterVersion(app, global, exit_code);
 }
 
