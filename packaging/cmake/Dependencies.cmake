@@ -3,6 +3,7 @@
 # static program starts in a fraction of the time. OpenSSL and systemd stay shared: the
 # distribution patches them.
 
+set(Protobuf_USE_STATIC_LIBS ON)
 find_package(Protobuf REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Threads REQUIRED)
@@ -39,14 +40,14 @@ function(bpa_static_library name file)
   add_library(${name} INTERFACE IMPORTED GLOBAL)
   target_link_libraries(${name} INTERFACE ${${name}_ARCHIVE} Threads::Threads)
 endfunction()
-bpa_static_library(bpa_protobuf_lib libprotobuf.a)
 bpa_static_library(bpa_sqlite libsqlite3.a)
 bpa_static_library(bpa_yaml_cpp libyaml-cpp.a)
-set_target_properties(protobuf::libprotobuf PROPERTIES IMPORTED_LOCATION ${bpa_protobuf_lib_ARCHIVE}
-                      IMPORTED_LOCATION_RELEASE ${bpa_protobuf_lib_ARCHIVE})
-if(TARGET c-ares::cares)
+if(BPA_NETWORK)
+  # What gRPC's own find modules found: shared libraries again.
   find_library(CARES_ARCHIVE libcares.a REQUIRED)
   find_library(RE2_ARCHIVE libre2.a REQUIRED)
+  set_target_properties(c-ares::cares PROPERTIES IMPORTED_LOCATION "${CARES_ARCHIVE}")
+  set_target_properties(re2::re2 PROPERTIES INTERFACE_LINK_LIBRARIES "${RE2_ARCHIVE}")
 endif()
 
 # spdlog header-only: Debian's library would be one more shared object on the node.
