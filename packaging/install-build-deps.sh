@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs what building and testing need on Debian 12, as root; does nothing when all is there.
+#
+#   install-build-deps.sh            what quickstart.sh needs: build, run, make lab hosts
+#   install-build-deps.sh --tests    besides, what tests/run.sh needs
+set -euo pipefail
+
+build=(
+  ca-certificates cmake g++ ninja-build pkg-config
+  libabsl-dev libblkid-dev libc-ares-dev libcli11-dev libfmt-dev libgrpc++-dev libgtest-dev
+  libgmock-dev libmount-dev libprotobuf-dev libre2-dev libspdlog-dev libsqlite3-dev libssl-dev
+  libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc
+  zlib1g-dev
+)
+# `attr` and the rest: lab hosts are made of namespaces, loop devices and real filesystems.
+lab=(attr e2fsprogs iproute2 openssl procps systemd util-linux mount xfsprogs)
+tests=(
+  ansible clang clang-format clang-tidy git libclang-rt-14-dev openssh-client openssh-server
+  python3 shellcheck
+)
+
+[[ $EUID -eq 0 ]] || {
+  echo "install-build-deps.sh: installing packages needs root: run it with sudo" >&2
+  exit 1
+}
+command -v apt-get >/dev/null || {
+  echo "install-build-deps.sh: no apt-get here: this script knows Debian 12; install by hand:" \
+    "${build[*]} ${lab[*]} ${tests[*]}" >&2
+  exit 1
+}
+
+wanted=("${build[@]}" "${lab[@]}")
+if [[ ${1:-} == --tests ]]; then
+  wanted+=("${tests[@]}")
+  # Only where there is none: another vendor's nodejs brings its own npm and conflicts with Debian's.
+  command -v npm >/dev/null || wanted+=(npm)
+fi
+
+missing=()
+for package in "${wanted[@]}"; do
+  state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [[ $state == installed ]] || missing+=("$package")
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+echo "Installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+install=(apt-get install --yes --quiet=2 --no-install-recommends "${missing[@]}")
+# A machine that has fresh lists needs no update; a new image has none at all, an old one stale ones.
+"${install[@]}" || {
+  apt-get update --quiet=2
+  "${install[@]}"
+}
