@@ -3,10 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <ostream>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "controller/init.h"
 #include "controller/sign.h"
 #include "controller/version.h"
+#include "proto/yaml/strict_yaml.h"
 
 namespace bpa::controller {
 namespace {
@@ -37,6 +41,23 @@ void RegisterVerbs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   RegisterVersion(app, global, exit_code);
 }
 
+// CLI11 only says that a verb is missing, also when one is misspelt.
+int NoVerb(const CLI::App& app, int argc, const char* const* argv, const CLI::Error& error,
+           const GlobalOptions& global) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  for (int i = 1; app.get_subcommands().empty() && i < argc; ++i) {
+    const std::string word = argv[i];
+    const std::string suggestion = yaml::Suggestion(word, known);
+    if (word.empty() || word.front() == '-' || suggestion.empty()) continue;
+    return ReportError(
+        global, absl::InvalidArgumentError(absl::StrCat("no verb '", word, "'; ", suggestion)));
+  }
+  return ReportError(global, absl::InvalidArgumentError(
+                                 absl::StrCat(error.what(), "; `bpactl --help` shows the usage")));
+}
+
 }  // namespace
 
 int RunCommandLine(int argc, const char* const* argv, GlobalOptions& global) {
@@ -49,6 +70,8 @@ int RunCommandLine(int argc, const char* const* argv, GlobalOptions& global) {
   RegisterVerbs(app, global, &exit_code);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    return NoVerb(app, argc, argv, error, global);
   } catch (const CLI::ParseError& error) {
     // Help is an "error" too, with code 0; CLI11's other codes are its own.
     return app.exit(error, global.out, global.err) == 0 ? kExitConverged : kExitUsage;

@@ -4,20 +4,17 @@
 #include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
-#include "controller/home_maker.h"
 #include "controller/shipped_files.h"
-#include "proto/verifier.h"
+#include "tests/controller/complete_home.h"
+#include "tests/controller/run_bpactl.h"
 #include "tests/controller/scratch.h"
 
 namespace bpa::controller {
@@ -26,17 +23,12 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const char* const kNodes[] = {"node-1=10.0.1.11,volume=vol-0123456789abcdef1",
-                              "node-2=10.0.2.12:7000,volume=vol-0123456789abcdef2",
-                              "node-3=[fd00::13]:7443,volume=/dev/nvme1n1",
-                              "node-4=worker.example,role=bpa-node-4,volume=vol-01234567"};
-
 class InitTest : public testing::Test {
  protected:
   // Arguments of a first run with four nodes.
   std::vector<std::string> First() const {
     std::vector<std::string> arguments = {"--home", home_, "init", "--cluster", "bpa-prod"};
-    arguments.insert(arguments.end(), std::begin(kNodes), std::end(kNodes));
+    arguments.insert(arguments.end(), std::begin(kFourNodes), std::end(kFourNodes));
     return arguments;
   }
   std::vector<std::string> Again() const { return {"--home", home_, "init"}; }
@@ -47,43 +39,6 @@ class InitTest : public testing::Test {
   Scratch scratch_;
   std::string home_ = scratch_ / "home";
 };
-
-// Everything is there, fits together, and is as secret as it has to be.
-void ExpectCompleteHome(const std::string& home) {
-  const Home reader(home);
-  const auto cluster = reader.ReadCluster();
-  ASSERT_TRUE(cluster.ok()) << cluster.status();
-  EXPECT_EQ(cluster->nodes.size(), 4u);
-  const auto signer = reader.ReadSigningKey();
-  ASSERT_TRUE(signer.ok()) << signer.status();
-  EXPECT_EQ(signer->public_key().ToPem(), ReadFile(home + "/signer.pem"));
-  EXPECT_TRUE(reader.ReadClientIdentity().ok());
-  EXPECT_EQ(Shell(absl::StrCat("openssl verify -purpose sslclient -CAfile ", home, "/ca.pem ", home,
-                               "/client.pem")),
-            0);
-  for (const Node& node : cluster->nodes) {
-    const std::string directory = absl::StrCat(home, "/nodes/", node.name);
-    const std::string agent = directory + "/agent";
-    const auto pinned = reader.ReadReportKey(node.name);
-    ASSERT_TRUE(pinned.ok()) << pinned.status();
-    EXPECT_EQ(PrivateKey::FromPem(ReadFile(agent + "/report.key"))->public_key().id(),
-              pinned->id());
-    EXPECT_EQ(Shell(absl::StrCat("openssl verify -purpose sslserver -verify_hostname ", node.name,
-                                 " -CAfile ", agent, "/tls/ca.pem ", agent, "/tls/node.pem")),
-              0);
-    EXPECT_EQ(ReadFile(agent + "/trusted-signers.d/bastion.pem"), ReadFile(home + "/signer.pem"));
-    EXPECT_TRUE(Verifier::FromDirectory(agent + "/trusted-signers.d").ok());
-    for (const char* secret : {"/report.key", "/tls/node.key"}) {
-      EXPECT_EQ(ModeOf(agent + secret), 0600u) << secret;
-    }
-    EXPECT_EQ(ModeOf(agent), 0755u);
-    EXPECT_EQ(ModeOf(agent + "/agent.yaml"), 0644u);
-  }
-  for (const char* secret : {"/ca.key", "/client.key", "/signer.key"}) {
-    EXPECT_EQ(ModeOf(home + secret), 0600u) << secret;
-  }
-  EXPECT_EQ(ModeOf(home), 0700u);
-}
 
 TEST_F(InitTest, MakesAWholeHomeWhateverTheUmask) {
   for (const mode_t mask : {0000, 0077}) {
@@ -267,97 +222,6 @@ TEST_F(InitTest, TwoAtOnceDoNotMixTheirWork) {
   EXPECT_THAT(Bpactl(First()).err, HasSubstr("another `bpactl init` is at work"));
   EXPECT_TRUE(Tree(home_).empty());
   close(fd);
-}
-
-HomeOptions FourNodes() {
-  HomeOptions options;
-  options.cluster = "bpa-prod";
-  for (const char* node : kNodes) {
-    options.nodes.push_back(*ParseNodeArgument(node, static_cast<int>(options.nodes.size()) + 1));
-  }
-  options.policy = std::string(ShippedPolicy());
-  return options;
-}
-
-// Runs MakeHome in a child that is killed by `die`, and waits for it.
-template <typename Body>
-int InChild(const Body& body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    body();
-    _exit(0);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  return status;
-}
-
-// Keys that exist after a kill are never replaced.
-std::map<std::string, std::string> KeysOf(const std::string& home) {
-  std::map<std::string, std::string> keys;
-  if (!std::filesystem::exists(home)) return keys;
-  for (const auto& [name, contents] : Tree(home)) {
-    const bool is_temporary = name.find("/.") != std::string::npos || name.front() == '.';
-    if (!is_temporary && name.ends_with(".key")) keys[name] = contents;
-  }
-  return keys;
-}
-
-void ExpectFinishedByTheNextRun(const std::string& home) {
-  const auto keys = KeysOf(home);
-  const auto finished = MakeHome(Home(home), FourNodes(), absl::Now(), [](const std::string&) {});
-  ASSERT_TRUE(finished.ok()) << finished.status();
-  ExpectCompleteHome(home);
-  const auto all = KeysOf(home);
-  for (const auto& [name, contents] : keys) EXPECT_EQ(all.at(name), contents) << name;
-}
-
-TEST_F(InitTest, KilledAfterAnyStepTheNextRunMakesTheRest) {
-  int steps = 0;
-  ASSERT_TRUE(
-      MakeHome(Home(scratch_ / "whole"), FourNodes(), absl::Now(), [&steps](const std::string&) {
-        ++steps;
-      }).ok());
-  ASSERT_GE(steps, 12);
-  for (int last = 1; last <= steps; ++last) {
-    const std::string home = scratch_ / absl::StrCat("killed-", last);
-    const int status = InChild([&home, last] {
-      int step = 0;
-      const auto die = [&step, last](const std::string&) {
-        if (++step == last) raise(SIGKILL);
-      };
-      MakeHome(Home(home), FourNodes(), absl::Now(), die).IgnoreError();
-    });
-    ASSERT_TRUE(WIFSIGNALED(status)) << last;
-    ExpectFinishedByTheNextRun(home);
-  }
-}
-
-TEST_F(InitTest, KilledAtAnyMomentTheNextRunMakesTheRest) {
-  const absl::Time start = absl::Now();
-  ASSERT_EQ(InChild([this] {
-              MakeHome(Home(scratch_ / "whole"), FourNodes(), absl::Now(), [](const std::string&) {
-              }).IgnoreError();
-            }),
-            0);
-  const absl::Duration whole = absl::Now() - start;
-  constexpr int kMoments = 40;
-  int killed = 0;
-  for (int i = 0; i < kMoments; ++i) {
-    const std::string home = scratch_ / absl::StrCat("moment-", i);
-    const pid_t child = fork();
-    if (child == 0) {
-      MakeHome(Home(home), FourNodes(), absl::Now(), [](const std::string&) {}).IgnoreError();
-      _exit(0);
-    }
-    absl::SleepFor(whole * i / kMoments);
-    kill(child, SIGKILL);
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    if (WIFSIGNALED(status)) ++killed;
-    ExpectFinishedByTheNextRun(home);
-  }
-  EXPECT_GT(killed, kMoments / 4);
 }
 
 }  // namespace

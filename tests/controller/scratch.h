@@ -1,4 +1,4 @@
-// What controller tests share: a directory of their own, and bpactl run in this process.
+// What controller tests share: a directory of their own, and files in it.
 #ifndef BPA_TESTS_CONTROLLER_SCRATCH_H_
 #define BPA_TESTS_CONTROLLER_SCRATCH_H_
 
@@ -13,9 +13,6 @@
 #include <map>
 #include <sstream>
 #include <string>
-#include <vector>
-
-#include "controller/cli.h"
 
 namespace bpa::controller {
 
@@ -71,25 +68,6 @@ inline unsigned ModeOf(const std::string& path) {
   struct stat info;
   EXPECT_EQ(stat(path.c_str(), &info), 0) << path;
   return info.st_mode & 07777;
-}
-
-struct Ran {
-  int exit_code;
-  std::string out;
-  std::string err;
-};
-
-// bpactl in this process; `input` is what is typed.
-inline Ran Bpactl(std::vector<std::string> arguments, const std::string& input = "") {
-  arguments.insert(arguments.begin(), "bpactl");
-  std::vector<const char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  std::istringstream in(input);
-  std::ostringstream out;
-  std::ostringstream err;
-  GlobalOptions global(in, out, err);
-  const int code = RunCommandLine(static_cast<int>(argv.size()), argv.data(), global);
-  return {code, out.str(), err.str()};
 }
 
 // A program's exit code; its output is discarded.

@@ -13,6 +13,7 @@
 #include "controller/command_builder.h"
 #include "controller/command_file.h"
 #include "proto/verifier.h"
+#include "tests/controller/run_bpactl.h"
 #include "tests/controller/scratch.h"
 
 namespace bpa::controller {
