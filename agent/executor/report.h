@@ -33,7 +33,7 @@ v1::Report InterruptedReport(const CommandRecord& record, const std::vector<Step
 // do.
 absl::StatusOr<PrivateKey> LoadReportKey(const std::string& path);
 
-// Immutable; safe to use from several threads.
+// Immutable but for moves; safe to use from several threads.
 class ReportSigner {
  public:
   ReportSigner(PrivateKey key, std::string cluster, std::string node);
@@ -44,9 +44,9 @@ class ReportSigner {
   absl::StatusOr<std::string> Sign(v1::Report report) const;
 
  private:
-  const PrivateKey key_;
-  const std::string cluster_;
-  const std::string node_;
+  PrivateKey key_;
+  std::string cluster_;
+  std::string node_;
 };
 
 }  // namespace bpa::executor

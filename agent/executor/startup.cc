@@ -6,14 +6,18 @@
 
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/executor/peer_check.h"
 #include "agent/executor/report.h"
 #include "proto/trusted_file.h"
 #include "proto/verifier.h"
+#include "spdlog/pattern_formatter.h"
+#include "spdlog/sinks/stdout_sinks.h"
 
 namespace bpa::executor {
+namespace {
 
 absl::StatusOr<int> TakeListeningSocket() {
   constexpr char kHowTo[] =
@@ -46,6 +50,27 @@ absl::StatusOr<int> MakeStopDescriptor() {
   return fd;
 }
 
+}  // namespace
+
+absl::StatusOr<Sockets> TakeSockets(const Config& config) {
+  absl::StatusOr<int> stop = MakeStopDescriptor();
+  if (!stop.ok()) return stop.status();
+  absl::StatusOr<int> listener = TakeListeningSocket();
+  if (!listener.ok()) return listener.status();
+  absl::StatusOr<uid_t> gateway = ResolveGatewayUser(config.gateway_user);
+  if (!gateway.ok()) return gateway.status();
+  return Sockets{.listener = *listener, .stop = *stop, .gateway = *gateway};
+}
+
+absl::StatusOr<Belongings> OpenBelongings(const Config& config) {
+  absl::StatusOr<PrivateKey> key = LoadReportKey(config.report_key);
+  if (!key.ok()) return key.status();
+  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(config.state);
+  if (!journal.ok()) return journal.status();
+  return Belongings{.journal = *std::move(journal),
+                    .signer = ReportSigner(*std::move(key), config.cluster, config.node)};
+}
+
 absl::Status CheckSurroundings(const Config& config) {
   if (absl::StatusOr<uid_t> uid = ResolveGatewayUser(config.gateway_user); !uid.ok()) {
     return uid.status();
@@ -59,6 +84,14 @@ absl::Status CheckSurroundings(const Config& config) {
                      "signer there as <name>.pem"));
   }
   return LoadReportKey(config.report_key).status();
+}
+
+std::unique_ptr<spdlog::logger> MakeLog() {
+  auto log = std::make_unique<spdlog::logger>("bpa-executor",
+                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  log->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+                                                                 spdlog::pattern_time_type::utc));
+  return log;
 }
 
 void NotifyReady() { sd_notify(0, "READY=1"); }

@@ -2,24 +2,44 @@
 #ifndef BPA_AGENT_EXECUTOR_STARTUP_H_
 #define BPA_AGENT_EXECUTOR_STARTUP_H_
 
+#include <sys/types.h>
+
+#include <memory>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/executor/config.h"
+#include "agent/executor/journal.h"
+#include "agent/executor/report.h"
+#include "spdlog/logger.h"
 
 namespace bpa::executor {
 
-// The listening socket that socket activation handed over; it stays open as long as the process.
-// FailedPrecondition, with how to start the executor, unless it is exactly one listening UNIX
-// stream socket.
-absl::StatusOr<int> TakeListeningSocket();
+// The descriptors stay open as long as the process.
+struct Sockets {
+  int listener;   // handed over by socket activation
+  int stop;       // becomes readable when SIGTERM or SIGINT arrives
+  uid_t gateway;  // the only uid that may connect
+};
 
-// Blocks SIGTERM and SIGINT in this thread and those that it starts, and returns a descriptor that
-// becomes readable when one arrives.
-absl::StatusOr<int> MakeStopDescriptor();
+// Blocks SIGTERM and SIGINT in this thread and those that it starts. FailedPrecondition, with how
+// to start the executor, unless exactly one listening UNIX stream socket was handed over. NotFound
+// if there is no such user as config.gateway_user.
+absl::StatusOr<Sockets> TakeSockets(const Config& config);
+
+// What the executor keeps on this node.
+struct Belongings {
+  std::unique_ptr<Journal> journal;
+  ReportSigner signer;
+};
+absl::StatusOr<Belongings> OpenBelongings(const Config& config);
 
 // What would keep the executor from serving: the first of an unknown gateway user, a trust store
 // that is unreadable, loose or empty, a report key that is missing or loose. Changes nothing.
 absl::Status CheckSurroundings(const Config& config);
+
+// To standard error: the service manager's journal.
+std::unique_ptr<spdlog::logger> MakeLog();
 
 // Tells the service manager, if there is one.
 void NotifyReady();

@@ -1,0 +1,60 @@
+// bpa-executor: carries out signed commands as root, without network.
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "absl/time/clock.h"
+#include "agent/executor/executor.h"
+#include "agent/executor/linux_host.h"
+#include "agent/executor/options.h"
+#include "agent/executor/server.h"
+#include "agent/executor/startup.h"
+
+namespace bpa::executor {
+namespace {
+
+absl::Status Serve(const Config& config) {
+  absl::StatusOr<Sockets> sockets = TakeSockets(config);
+  if (!sockets.ok()) return sockets.status();
+  const std::unique_ptr<spdlog::logger> log = MakeLog();
+  absl::StatusOr<Belongings> own = OpenBelongings(config);
+  std::unique_ptr<RequestHandler> handler;
+  LinuxHost host;
+  if (own.ok()) {
+    const auto plan = [&](const v1::Role& role, const v1::Target& target,
+                          const CommandContext& context) {
+      return PlanResources(role, target, context, config.policy, host, *own->journal);
+    };
+    handler = std::make_unique<Executor>(config, plan, *own->journal, own->signer, absl::Now);
+  } else {
+    log->error("{}", std::string(own.status().message()));
+    handler = std::make_unique<RefusingHandler>(own.status());
+  }
+  Server server(sockets->listener, sockets->stop, *handler,
+                {.gateway = sockets->gateway, .idle_timeout = config.idle_timeout}, *log);
+  NotifyReady();
+  absl::Status status = server.Run();
+  NotifyStopping();
+  return status;
+}
+
+absl::Status Main(int argc, char** argv) {
+  absl::StatusOr<Options> options = ParseOptions(argc, argv);
+  if (!options.ok()) return options.status();
+  if (options->action == Options::Action::kPrintUsage) return Print(kUsage);
+  if (options->action == Options::Action::kPrintVersion) return Print(VersionLine());
+  absl::StatusOr<Config> config = LoadConfig(options->config_path);
+  if (!config.ok()) return config.status();
+  if (options->action == Options::Action::kServe) return Serve(*config);
+  absl::Status status = CheckSurroundings(*config);
+  return status.ok() ? Print("ok\n") : status;
+}
+
+}  // namespace
+}  // namespace bpa::executor
+
+int main(int argc, char** argv) {
+  const absl::Status status = bpa::executor::Main(argc, argv);
+  if (!status.ok()) std::fprintf(stderr, "bpa-executor: %s\n", status.ToString().c_str());
+  return status.ok() ? 0 : 1;
+}
