@@ -5,7 +5,8 @@
 namespace bpa::executor {
 
 bool IsAtOrBelow(std::string_view path, std::string_view ancestor) {
-  if (ancestor == "/" || path == ancestor) return true;
+  if (path == ancestor) return true;
+  if (ancestor == "/") return path.starts_with('/');
   return path.starts_with(ancestor) && path.size() > ancestor.size() &&
          path[ancestor.size()] == '/';
 }

@@ -8,7 +8,8 @@
 
 namespace bpa::executor {
 
-// "/opt/bpa" is at or below "/opt", "/optional" is not.
+// "/opt/bpa" is at or below "/opt", "/optional" is not. What is no absolute path ("pipe:[7]") is
+// below nothing.
 bool IsAtOrBelow(std::string_view path, std::string_view ancestor);
 
 // "/opt" of "/opt/bpa"; "/" of "/opt".

@@ -13,6 +13,7 @@
 #include "agent/executor/linux/paths.h"
 #include "agent/executor/linux/same_entry.h"
 #include "agent/executor/linux/tree_walk.h"
+#include "agent/executor/path.h"
 
 namespace bpa::executor {
 namespace {

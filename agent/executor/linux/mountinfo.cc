@@ -85,10 +85,4 @@ absl::StatusOr<std::vector<MountEntry>> ReadMountInfo(const std::string& path) {
   return ParseMountInfo(*text);
 }
 
-bool IsAtOrBelow(std::string_view path, std::string_view top) {
-  if (top == "/") return !path.empty() && path[0] == '/';
-  return path.substr(0, top.size()) == top &&
-         (path.size() == top.size() || path[top.size()] == '/');
-}
-
 }  // namespace bpa::executor

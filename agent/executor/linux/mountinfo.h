@@ -19,9 +19,6 @@ absl::StatusOr<std::vector<MountEntry>> ParseMountInfo(std::string_view text);
 // Reads and parses it.
 absl::StatusOr<std::vector<MountEntry>> ReadMountInfo(const std::string& path);
 
-// Whether `path` is `top` or below it.
-bool IsAtOrBelow(std::string_view path, std::string_view top);
-
 }  // namespace bpa::executor
 
 #endif  // BPA_AGENT_EXECUTOR_LINUX_MOUNTINFO_H_

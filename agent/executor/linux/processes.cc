@@ -23,6 +23,7 @@
 #include "agent/executor/linux/mountinfo.h"
 #include "agent/executor/linux/paths.h"
 #include "agent/executor/linux_host.h"
+#include "agent/executor/path.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::executor {

@@ -19,6 +19,7 @@
 #include "agent/executor/linux/remove_below.h"
 #include "agent/executor/linux/tree_walk.h"
 #include "agent/executor/linux_host.h"
+#include "agent/executor/path.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::executor {
