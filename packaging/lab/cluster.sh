@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# The lab hosts as a cluster of bpactl's; to be sourced after hosts.sh, with BPA_HOME set.
+
+: "${lab_agent_uid:?source hosts.sh first}"
+
+lab_node() { printf 'node-%s' "$1"; }
+
+# cluster_init BPACTL [ARGUMENT...]: makes $BPA_HOME for the hosts.
+cluster_init() {
+  local bpactl=$1 n
+  shift
+  local nodes=()
+  for n in $(lab_numbers); do
+    nodes+=("$(lab_node "$n")=$(lab_address "$n"):7443,volume=$(lab_volume_id "$n")")
+  done
+  "$bpactl" init --cluster bpa-lab "$@" "${nodes[@]}"
+}
+
+# Brings each node what init made for it. The configuration comes last: it is what the services
+# wait for.
+cluster_install_bundles() {
+  local n
+  for n in $(lab_numbers); do cluster_install_bundle "$n" || return 1; done
+}
+
+cluster_install_bundle() {
+  local n=$1 bundle target
+  bundle=$BPA_HOME/nodes/$(lab_node "$1")/agent
+  target=$(lab_root "$n")/etc/bpa-agent
+  [[ -f $bundle/agent.yaml ]] || {
+    lab_fail "$bundle/agent.yaml is missing: did bpactl init run?"
+    return 1
+  }
+  rm -rf "$target" "$target.new"
+  cp -a "$bundle" "$target.new" &&
+    chown -R 0:0 "$target.new" &&
+    chown "$lab_agent_uid:$lab_agent_uid" "$target.new/tls/node.key" &&
+    mv "$target.new" "$target"
+}
+
+# Waits until every gateway accepts connections.
+cluster_wait_ready() {
+  local n i
+  for n in $(lab_numbers); do
+    for ((i = 0; i < 500; i++)); do
+      if (exec 3<>"/dev/tcp/$(lab_address "$n")/7443") 2>/dev/null; then continue 2; fi
+      sleep 0.02
+    done
+    lab_fail "$(lab_name "$n"): nothing listens on $(lab_address "$n"):7443 after 10 s:" \
+      "$(tail -n 5 "$BPA_LAB_DIR/$n/log")"
+    return 1
+  done
+}
