@@ -1,0 +1,37 @@
+// agent.yaml as the gateway reads it. Read once at start.
+#ifndef BPA_AGENT_GATEWAY_CONFIG_H_
+#define BPA_AGENT_GATEWAY_CONFIG_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace bpa::gateway {
+
+inline constexpr char kDefaultConfigPath[] = "/etc/bpa-agent/agent.yaml";
+
+struct Config {
+  std::string cluster;
+  std::string node;
+  std::string listen = "0.0.0.0:7443";  // numeric address and port
+  std::string ca = "/etc/bpa-agent/tls/ca.pem";
+  std::string certificate = "/etc/bpa-agent/tls/node.pem";
+  std::string key = "/etc/bpa-agent/tls/node.key";
+  std::string executor_socket = "/run/bpa-agent/executor.sock";
+  int max_connections = 64;
+  // Longest that an Execute may take, whatever deadline the client set.
+  absl::Duration command_timeout = absl::Minutes(30);
+};
+
+// `cluster` and `node` are needed. `executor` and `policy` are the executor's and are not looked
+// into. InvalidArgument names file, line and column, what is wrong and what was expected.
+absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file_name);
+
+// Reads the file, which only root (or the caller's own uid) may be able to write.
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+}  // namespace bpa::gateway
+
+#endif  // BPA_AGENT_GATEWAY_CONFIG_H_
