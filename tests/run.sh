@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Installs, builds, and runs every test and check, as root on Debian 12. Continuous integration runs
+# it without arguments; the last line is the sum.
+#
+#   tests/run.sh [unit | system | asan | lint | all]
+#
+# unit    the release build and all tests but the system tests
+# system  the real programs on lab hosts (tests/system)
+# asan    the code without gRPC under AddressSanitizer and UndefinedBehaviorSanitizer
+# lint    clang-format, clang-tidy, shellcheck, buf, and tests/checks.sh
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+case "$#:${1:-all}" in
+  0:* | 1:unit | 1:system | 1:asan | 1:lint | 1:all) stage=${1:-all} ;;
+  *)
+    sed -n '5,10s/^# \{0,1\}//p' "$0" >&2
+    exit 1
+    ;;
+esac
+
+jobs=$(nproc)
+logs=build/test-logs
+mkdir -p "$logs"
+passed=0
+failed=0
+broken=()
+times=()
+
+# run NAME COMMAND...: one check; its output is shown only when it fails.
+run() {
+  local name=$1 log started seconds code
+  shift
+  log=$logs/${name// /-}.log
+  started=$SECONDS
+  "$@" >"$log" 2>&1 </dev/null && code=0 || code=$?
+  seconds=$((SECONDS - started))
+  count "$name" "$code" "$log"
+  times+=("$(printf '%5d s  %s' "$seconds" "$name")")
+  if [[ $code -eq 0 ]]; then
+    printf 'ok    %5d s  %s\n' "$seconds" "$name"
+    return 0
+  fi
+  printf 'FAIL  %5d s  %s: %s\n' "$seconds" "$name" "$*"
+  tail -n 200 "$log"
+  return 1
+}
+
+# A ctest run counts as its tests, everything else as one.
+count() {
+  local name=$1 code=$2 log=$3 line
+  line=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests? failed out of [0-9]+' "$log" | tail -n 1)
+  if [[ $line =~ ,\ ([0-9]+)\ tests?\ failed\ out\ of\ ([0-9]+) ]]; then
+    passed=$((passed + BASH_REMATCH[2] - BASH_REMATCH[1]))
+    failed=$((failed + BASH_REMATCH[1]))
+    if [[ $code -ne 0 && ${BASH_REMATCH[1]} -eq 0 ]]; then failed=$((failed + 1)); fi
+  elif [[ $code -eq 0 ]]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
+  [[ $code -eq 0 ]] || broken+=("$name")
+}
+
+wants() { [[ $stage == all || $stage == "$1" ]]; }
+
+build() {
+  run "configure $1" cmake --preset "$1" && run "build $1" cmake --build "build/$1" -j "$jobs"
+}
+
+clang_format() {
+  git ls-files '*.cc' '*.h' | xargs clang-format --dry-run -Werror
+}
+
+# Over what we wrote: generated files have their own style.
+clang_tidy() {
+  git ls-files '*.cc' | grep -v '^tests/fuzz/.*_fuzzer\.cc$' |
+    xargs -P "$jobs" -n 4 clang-tidy --quiet -p build/release
+}
+
+shell_check() {
+  git ls-files '*.sh' .ci/run | xargs shellcheck -x
+}
+
+run "install packages" packaging/install-build-deps.sh --tests || exit 1
+
+if wants unit || wants system || wants lint; then build release; fi
+if wants unit; then
+  run "tests release" ctest --test-dir build/release --output-on-failure -j "$jobs" -LE system
+fi
+if wants system; then
+  run "tests system" ctest --test-dir build/release --output-on-failure -L system
+fi
+if wants asan && build asan-ubsan; then
+  run "tests asan-ubsan" ctest --test-dir build/asan-ubsan --output-on-failure -j "$jobs" -LE system
+fi
+if wants lint; then
+  run "checks" tests/checks.sh
+  run "clang-format" clang_format
+  run "shellcheck" shell_check
+  run "buf" tests/buf.sh
+  run "clang-tidy" clang_tidy
+fi
+
+printf '\nWhere the time went:\n'
+printf '%s\n' "${times[@]}"
+printf '%5d s  in all\n\n' "$SECONDS"
+if [[ ${#broken[@]} -gt 0 ]]; then printf 'FAILED: %s\n' "${broken[@]}"; fi
+# What continuous integration reads.
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[[ $failed -eq 0 ]]
