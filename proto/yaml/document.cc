@@ -39,7 +39,7 @@ absl::Status ErrorIn(const std::string& file_name, int line, int column, const s
 // without throwing: the first error is kept and the rest of the text ignored.
 class Builder : public YAML::EventHandler {
  public:
-  explicit Builder(Document* document) : document_(document) {}
+  Builder(std::string_view text, Document* document) : text_(text), document_(document) {}
 
   const absl::Status& status() const { return status_; }
   int documents() const { return documents_; }
@@ -66,6 +66,8 @@ class Builder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     if (!CheckPlain(mark, tag, anchor)) return;
+    CheckQuotes(mark);
+    if (!status_.ok()) return;
     if (ExpectsKey()) return TakeKey(mark, value);
     if (Node* node = Add(mark, NodeType::kScalar); node != nullptr) {
       node->text = value;
@@ -100,6 +102,23 @@ class Builder : public YAML::EventHandler {
       Fail(mark, "tags (!name) are not supported: leave it out");
     }
     return status_.ok();
+  }
+
+  // yaml-cpp lets the end of the text close a quote.
+  void CheckQuotes(const YAML::Mark& mark) {
+    const auto start = static_cast<size_t>(mark.pos);
+    if (start >= text_.size()) return;
+    const char quote = text_[start];
+    if (quote != '\'' && quote != '"') return;
+    for (size_t i = start + 1; i < text_.size(); ++i) {
+      if (quote == '"' && text_[i] == '\\') {
+        ++i;
+      } else if (text_[i] == quote) {
+        if (quote == '"' || text_.substr(i + 1, 1) != "'") return;
+        ++i;  // two single quotes stand for one
+      }
+    }
+    Fail(mark, absl::StrCat("the closing ", std::string(1, quote), " is missing"));
   }
 
   bool ExpectsKey() const {
@@ -165,6 +184,7 @@ class Builder : public YAML::EventHandler {
     if (status_.ok() && !open_.empty()) open_.pop_back();
   }
 
+  const std::string_view text_;
   Document* const document_;
   absl::Status status_;
   int documents_ = 0;
@@ -234,7 +254,7 @@ absl::StatusOr<std::shared_ptr<const Node>> BuildDocument(std::string_view text,
   const auto document = std::make_shared<Document>();
   document->file_name = std::string(file_name);
   if (absl::Status status = CheckText(text, document->file_name); !status.ok()) return status;
-  Builder builder(document.get());
+  Builder builder(text, document.get());
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
