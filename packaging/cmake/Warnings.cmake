@@ -11,8 +11,10 @@ target_compile_options(
     -Wnon-virtual-dtor
     -Wunused-result # a dropped Status is a lost error
     -Wno-missing-field-initializers # designated initializers leave the rest at their defaults
-    -fstack-protector-strong
-    $<$<AND:$<CONFIG:Release>,$<NOT:$<BOOL:${BPA_SANITIZERS}>>>:-D_FORTIFY_SOURCE=2>)
+    -fstack-protector-strong)
+if(NOT BPA_SANITIZERS)
+  target_compile_options(bpa_options INTERFACE $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2>)
+endif()
 target_link_options(bpa_options INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
 
 if(BPA_SANITIZERS)

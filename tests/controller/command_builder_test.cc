@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <regex>
 #include <set>
 #include <string>
 
@@ -206,9 +205,8 @@ TEST_F(CommandBuilderTest, AttachesOnlySignaturesThatVerifyAndNotMoreThanFit) {
 TEST(NewCommandIdTest, IsAVersion7UuidOfTheMoment) {
   const auto id = NewCommandId(kNow);
   ASSERT_TRUE(id.ok());
-  EXPECT_TRUE(std::regex_match(
-      *id, std::regex("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")))
-      << *id;
+  EXPECT_THAT(*id, testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-"
+                                         "[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
   EXPECT_EQ(std::stoll(id->substr(0, 8) + id->substr(9, 4), nullptr, 16), 1'795'000'000'123);
 }
 
