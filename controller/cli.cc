@@ -7,8 +7,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "controller/apply.h"
+#include "controller/dirs.h"
 #include "controller/init.h"
+#include "controller/mount.h"
+#include "controller/nodes.h"
+#include "controller/plan.h"
 #include "controller/sign.h"
+#include "controller/sysctl.h"
+#include "controller/verify.h"
 #include "controller/version.h"
 #include "proto/yaml/strict_yaml.h"
 
@@ -37,6 +44,13 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
 
 void RegisterVerbs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   RegisterInit(app, global, exit_code);
+  RegisterNodes(app, global, exit_code);
+  RegisterPlan(app, global, exit_code);
+  RegisterApply(app, global, exit_code);
+  RegisterVerify(app, global, exit_code);
+  RegisterSysctl(app, global, exit_code);
+  RegisterDirs(app, global, exit_code);
+  RegisterMount(app, global, exit_code);
   RegisterSign(app, global, exit_code);
   RegisterVersion(app, global, exit_code);
 }

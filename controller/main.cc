@@ -22,5 +22,6 @@ int main(int argc, char** argv) {
   bpa::controller::GlobalOptions global(std::cin, std::cout, std::cerr);
   global.color = WantsColor();
   global.interactive = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
+  global.progress_terminal = isatty(STDERR_FILENO) != 0;
   return bpa::controller::RunCommandLine(argc, argv, global);
 }

@@ -40,8 +40,10 @@ struct GlobalOptions {
   OutputFormat output = OutputFormat::kText;
   // `out` is a terminal and neither --no-color nor $NO_COLOR nor TERM=dumb says otherwise.
   bool color = false;
-  // Standard input and output are terminals: progress may be redrawn, questions may be asked.
+  // Standard input and output are terminals: questions may be asked.
   bool interactive = false;
+  // Standard error is a terminal: progress may be redrawn.
+  bool progress_terminal = false;
   std::istream& in;
   std::ostream& out;  // results
   std::ostream& err;  // errors, questions, progress

@@ -1,0 +1,71 @@
+#include "controller/session.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controller/interrupt.h"
+#include "controller/progress.h"
+
+namespace bpa::controller {
+namespace {
+
+ProgressOptions ProgressOptionsFor(const GlobalOptions& global) {
+  ProgressOptions options = ProgressFor(STDERR_FILENO, global.color);
+  if (!global.progress_terminal) options.style = ProgressStyle::kPlain;
+  // A program that reads JSON is not helped by lines for people.
+  if (global.json() && options.style == ProgressStyle::kPlain) {
+    options.style = ProgressStyle::kSilent;
+  }
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<Session> Session::Open(const GlobalOptions& global,
+                                      const std::vector<std::string>& node_names) {
+  Session session(global, Home::Locate(global.home));
+  absl::StatusOr<Cluster> cluster = session.home_.ReadCluster();
+  if (!cluster.ok()) return cluster.status();
+  session.cluster_ = *std::move(cluster);
+  absl::StatusOr<std::vector<Node>> nodes = SelectNodes(session.cluster_, node_names);
+  if (!nodes.ok()) return nodes.status();
+  session.nodes_ = *std::move(nodes);
+  return session;
+}
+
+absl::StatusOr<SignedCommand> Session::Sign(const std::vector<Node>& nodes,
+                                            const CommandOptions& options) const {
+  absl::StatusOr<PrivateKey> key = home_.ReadSigningKey();
+  if (!key.ok()) return key.status();
+  absl::StatusOr<v1::Command> command = BuildCommand(cluster_, nodes, options, absl::Now());
+  if (!command.ok()) return command.status();
+  absl::StatusOr<Envelope> envelope = WrapCommand(*command);
+  if (!envelope.ok()) return envelope.status();
+  if (absl::Status status = SignEnvelope(*key, &*envelope); !status.ok()) return status;
+  absl::StatusOr<std::string> bytes = EncodeEnvelope(*envelope);
+  if (!bytes.ok()) return bytes.status();
+  return SignedCommand{.command = *std::move(command), .envelope = *std::move(bytes)};
+}
+
+absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
+                                        const SignedCommand& command,
+                                        const FleetOptions& options) const {
+  absl::StatusOr<ClientIdentity> identity = home_.ReadClientIdentity();
+  if (!identity.ok()) return identity.status();
+  const std::string& id = command.command.id();
+  if (absl::Status kept = home_.SaveCommand(id, command.envelope); !kept.ok()) return kept;
+  const Interrupt interrupt(absl::StrCat("bpactl: left; nodes may still carry out command ", id,
+                                         ". To collect their reports: bpactl apply --signed ",
+                                         home_.path(), "/commands/", id, "/command.dsse\n"));
+  Progress progress(global_->err, nodes, ProgressOptionsFor(*global_));
+  RunResult result;
+  result.nodes = RunCommand(nodes, *identity, home_, id, command.envelope, options,
+                            progress.Observer(), interrupt.stop());
+  progress.Clear();
+  result.interrupted = interrupt.stop();
+  return result;
+}
+
+}  // namespace bpa::controller
