@@ -95,7 +95,10 @@ absl::Status Malformed(int line, std::string_view why) {
 }
 
 absl::StatusOr<FstabEntry> ParseEntry(std::string_view line, int number) {
-  const std::vector<std::string_view> fields = SplitFields(line);
+  std::vector<std::string_view> fields = SplitFields(line);
+  // fstab(5) knows no comment after the fields, but what stands there is ignored by libmount and
+  // people do write it.
+  if (fields.size() > 6 && fields[6].starts_with('#')) fields.resize(6);
   if (fields.size() < 4) {
     return Malformed(number, absl::StrCat(fields.size(), " fields instead of four to six"));
   }

@@ -3,9 +3,9 @@
 # service waits while the host has no configuration, or while /run/lab/NAME.hold exists.
 set -u
 config=/etc/bpa-agent/agent.yaml
-run_dir=/run/bpa-agent
+socket=/run/bpa-agent/executor.sock
 
-install -d -m 0750 -o root -g bpa-agent "$run_dir"
+install -d -m 0750 -o root -g bpa-agent "$(dirname "$socket")"
 
 keep_running() {
   local name=$1
@@ -24,11 +24,16 @@ gateway() (
     --bounding-set=-all --no-new-privs /usr/local/sbin/bpa-gateway
 )
 
-# The socket itself may be reached by anyone who can enter its directory, and that is root and the
-# gateway; whom the executor serves it decides by SO_PEERCRED.
+# systemd-socket-activate makes the socket with mode 0644; the unit's SocketGroup= and SocketMode=
+# are done here.
 executor_socket() (
-  umask 0111
-  exec systemd-socket-activate --listen="$run_dir/executor.sock" /usr/local/libexec/bpa-lab-listen
+  rm -f "$socket"
+  {
+    until [[ -S $socket ]]; do sleep 0.01; done
+    chgrp bpa-agent "$socket"
+    chmod 0660 "$socket"
+  } &
+  exec systemd-socket-activate --listen="$socket" /usr/local/libexec/bpa-lab-listen
 )
 
 keep_running gateway gateway &
