@@ -19,6 +19,11 @@ namespace {
 // XATTR_LIST_MAX and XATTR_SIZE_MAX of the kernel.
 constexpr size_t kMaxXattr = 65536;
 
+// How XFS keeps ACLs, which it lists by these names and by their proper ones.
+bool IsAclTwice(const std::string& name) {
+  return name == "trusted.SGI_ACL_FILE" || name == "trusted.SGI_ACL_DEFAULT";
+}
+
 }  // namespace
 
 absl::StatusOr<std::map<std::string, std::string>> ReadXattrs(int fd, const std::string& shown) {
@@ -31,6 +36,7 @@ absl::StatusOr<std::map<std::string, std::string>> ReadXattrs(int fd, const std:
   const std::vector<std::string> names = absl::StrSplit(
       absl::string_view(buffer.data(), static_cast<size_t>(length)), '\0', absl::SkipEmpty());
   for (const std::string& name : names) {
+    if (IsAclTwice(name)) continue;
     const ssize_t size = getxattr(path.c_str(), name.c_str(), buffer.data(), buffer.size());
     if (size < 0 && errno == ENODATA) continue;
     if (size < 0) return ErrnoStatus(errno, absl::StrCat("getxattr ", name), shown);

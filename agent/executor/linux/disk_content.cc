@@ -97,20 +97,16 @@ absl::StatusOr<DiskFinding> WithSignature(blkid_probe probe, int fd, const std::
     return Other(
         absl::StrCat("a partition table (", table, ")", type.empty() ? "" : " and " + signature));
   }
-  const std::string uuid = absl::AsciiStrToLower(Value(probe, "UUID"));
+  const bool known = type == "xfs" || type == "ext4";
+  const std::string uuid = known ? absl::AsciiStrToLower(Value(probe, "UUID")) : "";
   if (!Value(probe, "SBBADCSUM").empty()) {
     return Other(signature + " whose superblock has a wrong checksum", uuid);
   }
   DiskFinding found;
   found.only_uuid = uuid;
   found.probe = {.content = DiskContent::kFilesystem, .uuid = uuid};
-  if (type == "xfs") {
-    found.probe.filesystem = Filesystem::kXfs;
-  } else if (type == "ext4") {
-    found.probe.filesystem = Filesystem::kExt4;
-  } else {
-    return Other(signature, uuid);
-  }
+  if (!known) return Other(signature);
+  found.probe.filesystem = type == "xfs" ? Filesystem::kXfs : Filesystem::kExt4;
   absl::StatusOr<std::string> start = ReadAt(fd, 0, kSuperblockBytes, shown);
   if (!start.ok()) return start.status();
   absl::StatusOr<uint64_t> bytes = FilesystemBytes(found.probe.filesystem, *start);
@@ -143,6 +139,17 @@ absl::StatusOr<DiskFinding> ExamineDisk(int fd, uint64_t size, const std::string
     default:
       return Unreadable(shown, 0, errno == 0 ? EIO : errno);
   }
+}
+
+std::string FilesystemUuid(int fd) {
+  const BlkidProbe probe(blkid_new_probe(), &blkid_free_probe);
+  if (probe == nullptr || blkid_probe_set_device(probe.get(), fd, 0, 0) != 0 ||
+      blkid_probe_enable_superblocks(probe.get(), 1) != 0 ||
+      blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_UUID) != 0 ||
+      blkid_do_safeprobe(probe.get()) != 0) {
+    return "";
+  }
+  return absl::AsciiStrToLower(Value(probe.get(), "UUID"));
 }
 
 absl::Status WipeEnds(int fd, uint64_t size, const std::string& shown) {

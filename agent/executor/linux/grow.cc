@@ -135,6 +135,7 @@ absl::Status LinuxHost::Grow(const std::string& mount_point) {
       return ErrnoStatus(errno, "fstatfs", mount_point);
     }
     uint64_t blocks = *device_bytes / static_cast<uint64_t>(filesystem.f_bsize);
+    // Besides CAP_SYS_ADMIN this one wants CAP_SYS_RESOURCE.
     if (ioctl(mounted->root.get(), kExt4Resize, &blocks) != 0) {
       return ErrnoStatus(errno, "ioctl EXT4_IOC_RESIZE_FS", mount_point);
     }

@@ -1,6 +1,7 @@
 #include "tests/agent/executor/linux/machine.h"
 
 #include <fcntl.h>
+#include <linux/blkpg.h>
 #include <linux/loop.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,7 +18,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -40,7 +41,9 @@ void WriteFile(const std::string& path, std::string_view contents) {
 std::string ReadAll(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   EXPECT_TRUE(in) << path;
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::ostringstream contents;
+  contents << in.rdbuf();
+  return contents.str();
 }
 
 Scratch::Scratch() {
@@ -64,6 +67,22 @@ TestMount::TestMount(const std::string& source, const std::string& target, const
 TestMount::~TestMount() {
   EXPECT_EQ(umount2(target_.c_str(), MNT_DETACH), 0) << target_ << ": " << std::strerror(errno);
 }
+
+namespace {
+
+void Partition(int disk, int operation) {
+  blkpg_partition partition = {};
+  partition.start = 1 << 20;
+  partition.length = 8 << 20;
+  partition.pno = 1;
+  blkpg_ioctl_arg argument = {};
+  argument.op = operation;
+  argument.datalen = sizeof partition;
+  argument.data = &partition;
+  EXPECT_EQ(ioctl(disk, BLKPG, &argument), 0) << std::strerror(errno);
+}
+
+}  // namespace
 
 LoopDisk::LoopDisk(uint64_t bytes) : file_(scratch_ / "disk") {
   const int file = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -111,12 +130,9 @@ void LoopDisk::Resize(uint64_t bytes) const {
   ASSERT_EQ(ioctl(fd_, LOOP_SET_CAPACITY, 0), 0);
 }
 
-void LoopDisk::ScanPartitions() const {
-  loop_info64 info = {};
-  ASSERT_EQ(ioctl(fd_, LOOP_GET_STATUS64, &info), 0);
-  info.lo_flags |= LO_FLAGS_PARTSCAN;
-  ASSERT_EQ(ioctl(fd_, LOOP_SET_STATUS64, &info), 0) << std::strerror(errno);
-}
+void LoopDisk::AddPartition() const { Partition(fd_, BLKPG_ADD_PARTITION); }
+
+void LoopDisk::RemovePartition() const { Partition(fd_, BLKPG_DEL_PARTITION); }
 
 void LoopDisk::BreakBeyond(uint64_t bytes) const {
   ASSERT_EQ(truncate(file_.c_str(), static_cast<off_t>(bytes)), 0);

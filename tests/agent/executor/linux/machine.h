@@ -67,8 +67,10 @@ class LoopDisk {
   void Write(uint64_t offset, std::string_view bytes) const;
   // Also tells the kernel.
   void Resize(uint64_t bytes) const;
-  // Lets the kernel look for partitions.
-  void ScanPartitions() const;
+  // Tells the kernel of a partition (not every kernel can read partition tables); and takes it
+  // back, which must be done: it would outlive the disk.
+  void AddPartition() const;
+  void RemovePartition() const;
   // From here on reads beyond `bytes` fail.
   void BreakBeyond(uint64_t bytes) const;
 
