@@ -153,6 +153,11 @@ absl::Status ResetResource::MakeAnew(const State& state) {
   if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
   const absl::StatusOr<FileInfo> present = host_.Inspect(path_);
   if (!present.ok()) return present.status();
+  // It may have been made by somebody who does not know what it was like.
+  if (present->mode != former->mode) {
+    const absl::Status set = host_.SetMode(path_, former->mode);
+    if (!set.ok()) return set;
+  }
   if (present->uid == former->uid && present->gid == former->gid) return absl::OkStatus();
   return host_.SetOwner(path_, former->uid, former->gid);
 }
