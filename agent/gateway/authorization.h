@@ -1,21 +1,39 @@
-// Who may call, by the certificate that the TLS handshake has verified.
+// Who may call: controllers of this cluster, by their certificate.
 #ifndef BPA_AGENT_GATEWAY_AUTHORIZATION_H_
 #define BPA_AGENT_GATEWAY_AUTHORIZATION_H_
 
+#include <grpcpp/server_context.h>
+
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "absl/status/statusor.h"
+#include "agent/gateway/connections.h"
 
 namespace bpa::gateway {
 
-// `uris`: the URI subject alternative names of the peer's certificate. Returns the controller's
-// name from the one that reads `bpa://<cluster>/controller/<name>`; PermissionDenied, naming what
-// was presented, when there is none: nodes hold certificates of the same authority and must not
-// command each other.
-absl::StatusOr<std::string> AuthorizePeer(const std::vector<std::string>& uris,
-                                          std::string_view cluster);
+// The <name> of a certificate whose only URI is bpa://<cluster>/controller/<name> and whose
+// extended key usage names TLS clients. PermissionDenied otherwise, saying what it is instead. The
+// TLS handshake has proved before that it is the authority's, valid now, and the peer's own.
+absl::StatusOr<std::string> ControllerName(std::string_view certificate_pem,
+                                           std::string_view cluster);
+
+// Safe to use from several threads.
+class PeerCheck {
+ public:
+  // `connections` outlives this.
+  PeerCheck(std::string cluster, Connections& connections)
+      : cluster_(std::move(cluster)), connections_(connections) {}
+
+  // The calling controller's name; also marks its connection as authorised. PermissionDenied for
+  // anybody else.
+  absl::StatusOr<std::string> Check(const grpc::ServerContext& context) const;
+
+ private:
+  const std::string cluster_;
+  Connections& connections_;
+};
 
 }  // namespace bpa::gateway
 

@@ -1,7 +1,13 @@
 #include "agent/gateway/config.h"
 
+#include <sys/un.h>
+
+#include <algorithm>
 #include <optional>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "proto/limits.h"
 #include "proto/trusted_file.h"
 #include "proto/yaml/strict_yaml.h"
 
@@ -10,54 +16,76 @@ namespace {
 
 using yaml::Value;
 
-constexpr int kMostConnections = 4096;
+constexpr int kMaxConnections = 4096;
 
-absl::Status ReadString(const Value& section, std::string_view key, std::string& out) {
-  const std::optional<Value> value = section.Find(key);
-  if (!value) return absl::OkStatus();
-  absl::StatusOr<std::string> text = value->String();
+absl::Status ReadName(const Value& document, std::string_view key, std::string& out) {
+  const absl::StatusOr<Value> value = document.Get(key);
+  if (!value.ok()) return value.status();
+  const absl::StatusOr<std::string> text = value->String();
   if (!text.ok()) return text.status();
-  if (text->empty()) return value->Error("is empty");
-  out = *std::move(text);
+  const bool plain = std::all_of(text->begin(), text->end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
+  });
+  if (text->empty() || text->size() > kMaxNameBytes || !plain) {
+    return value->Error("expected a name of letters, digits, '.', '_' and '-'");
+  }
+  out = *text;
   return absl::OkStatus();
 }
 
-absl::Status ReadPath(const Value& section, std::string_view key, std::string& out) {
-  if (absl::Status s = ReadString(section, key, out); !s.ok()) return s;
-  if (out.starts_with('/')) return absl::OkStatus();
-  return section.Find(key)->Error("is not an absolute path");
+absl::Status ReadPath(const Value& section, std::string_view key, size_t max_bytes,
+                      std::string& out) {
+  const std::optional<Value> value = section.Find(key);
+  if (!value) return absl::OkStatus();
+  const absl::StatusOr<std::string> text = value->String();
+  if (!text.ok()) return text.status();
+  if (text->empty() || text->front() != '/' || text->find('\0') != std::string::npos) {
+    return value->Error("expected an absolute path");
+  }
+  if (text->size() > max_bytes) {
+    return value->Error(absl::StrCat("expected a path of at most ", max_bytes, " bytes"));
+  }
+  out = *text;
+  return absl::OkStatus();
+}
+
+absl::Status ReadListen(const Value& section, SocketAddress& out) {
+  const std::optional<Value> value = section.Find("listen");
+  if (!value) return absl::OkStatus();
+  const absl::StatusOr<std::string> text = value->String();
+  if (!text.ok()) return text.status();
+  const absl::StatusOr<SocketAddress> address = ParseSocketAddress(*text);
+  if (!address.ok()) return value->Error(std::string(address.status().message()));
+  out = *address;
+  return absl::OkStatus();
 }
 
 absl::Status ReadLimits(const Value& section, Config& config) {
-  if (const auto value = section.Find("max_connections")) {
-    const auto count = value->Int(1, kMostConnections);
+  if (const std::optional<Value> value = section.Find("max_connections")) {
+    const absl::StatusOr<int64_t> count = value->Int(1, kMaxConnections);
     if (!count.ok()) return count.status();
     config.max_connections = static_cast<int>(*count);
   }
-  if (const auto value = section.Find("command_timeout")) {
-    const auto timeout = value->Duration(absl::Seconds(1), absl::Hours(24));
+  if (const std::optional<Value> value = section.Find("command_timeout")) {
+    const absl::StatusOr<absl::Duration> timeout =
+        value->Duration(absl::Seconds(1), absl::Hours(24));
     if (!timeout.ok()) return timeout.status();
     config.command_timeout = *timeout;
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadSection(const Value& section, Config& config) {
-  absl::Status s = section.ExpectKeys({"listen", "ca", "certificate", "key", "executor_socket",
-                                       "max_connections", "command_timeout"});
-  if (!s.ok()) return s;
-  if (s = ReadString(section, "listen", config.listen); !s.ok()) return s;
-  if (s = ReadPath(section, "ca", config.ca); !s.ok()) return s;
-  if (s = ReadPath(section, "certificate", config.certificate); !s.ok()) return s;
-  if (s = ReadPath(section, "key", config.key); !s.ok()) return s;
-  if (s = ReadPath(section, "executor_socket", config.executor_socket); !s.ok()) return s;
-  return ReadLimits(section, config);
-}
-
-absl::Status ReadName(const Value& document, std::string_view key, std::string& out) {
-  const absl::StatusOr<Value> value = document.Get(key);
-  if (!value.ok()) return value.status();
-  return ReadString(document, key, out);
+absl::Status ReadGateway(const Value& section, Config& config) {
+  absl::Status status = section.ExpectKeys({"listen", "ca", "certificate", "key", "executor_socket",
+                                            "max_connections", "command_timeout"});
+  status.Update(ReadListen(section, config.listen));
+  status.Update(ReadPath(section, "ca", kMaxPathBytes, config.ca));
+  status.Update(ReadPath(section, "certificate", kMaxPathBytes, config.certificate));
+  status.Update(ReadPath(section, "key", kMaxPathBytes, config.key));
+  status.Update(ReadPath(section, "executor_socket", sizeof(sockaddr_un::sun_path) - 1,
+                         config.executor_socket));
+  status.Update(ReadLimits(section, config));
+  return status;
 }
 
 }  // namespace
@@ -65,19 +93,21 @@ absl::Status ReadName(const Value& document, std::string_view key, std::string& 
 absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file_name) {
   const absl::StatusOr<Value> document = yaml::Parse(text, file_name);
   if (!document.ok()) return document.status();
-  absl::Status s = document->ExpectKeys({"cluster", "node", "gateway", "executor", "policy"});
-  if (!s.ok()) return s;
-  Config config;
-  if (s = ReadName(*document, "cluster", config.cluster); !s.ok()) return s;
-  if (s = ReadName(*document, "node", config.node); !s.ok()) return s;
-  if (const auto section = document->Find("gateway")) {
-    if (s = ReadSection(*section, config); !s.ok()) return s;
+  absl::Status status = document->ExpectKeys({"cluster", "node", "gateway", "executor", "policy"});
+  if (!status.ok()) return status;
+  Config config{.listen = *ParseSocketAddress("0.0.0.0:7443")};
+  status.Update(ReadName(*document, "cluster", config.cluster));
+  status.Update(ReadName(*document, "node", config.node));
+  if (const std::optional<Value> section = document->Find("gateway"); section && status.ok()) {
+    status.Update(ReadGateway(*section, config));
   }
+  if (!status.ok()) return status;
   return config;
 }
 
 absl::StatusOr<Config> LoadConfig(const std::string& path) {
-  const auto text = ReadTrustedFile(path, yaml::kMaxDocumentBytes, FileSecrecy::kPublic);
+  const absl::StatusOr<std::string> text =
+      ReadTrustedFile(path, yaml::kMaxDocumentBytes, FileSecrecy::kPublic);
   if (!text.ok()) return text.status();
   return ParseConfig(*text, path);
 }

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
-#include "agent/gateway/tls.h"
 
 namespace bpa::gateway {
 namespace {
@@ -40,7 +39,7 @@ std::string PrettyName(std::string_view os_release) {
   return "";
 }
 
-v1::DescribeResponse DescribeNode(const Config& config) {
+v1::DescribeResponse DescribeNode(const Config& config, absl::Time certificate_expires) {
   v1::DescribeResponse out;
   out.set_cluster(config.cluster);
   out.set_node(config.node);
@@ -53,9 +52,7 @@ v1::DescribeResponse DescribeNode(const Config& config) {
   for (const char* capability : {"sysctl", "directory", "reset", "volume"}) {
     out.add_capabilities(capability);
   }
-  if (const auto expiry = CertificateExpiry(config.certificate); expiry.ok()) {
-    out.set_certificate_expires_at_unix_millis(absl::ToUnixMillis(*expiry));
-  }
+  out.set_certificate_expires_at_unix_millis(absl::ToUnixMillis(certificate_expires));
   // Last, so that the offset that the caller computes holds no file reading.
   out.set_now_unix_millis(absl::ToUnixMillis(absl::Now()));
   return out;

@@ -14,8 +14,6 @@
 namespace bpa::gateway {
 namespace {
 
-constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
-
 absl::Status Run(const std::string& config_path, bool check_only) {
   if (absl::Status s = PrepareProcess(); !s.ok()) return s;
   const auto config = LoadConfig(config_path);
@@ -24,13 +22,11 @@ absl::Status Run(const std::string& config_path, bool check_only) {
   if (absl::Status s = RequireTls13(); !s.ok()) return s;
   const auto stop = MakeStopDescriptor();
   if (!stop.ok()) return stop.status();
-  const auto server = Server::Start(*config, kCertificateRefresh);
+  const auto server = Server::Start(*config);
   if (!server.ok()) return server.status();
-  spdlog::info("serving node={} cluster={} listen={} version={}", config->node, config->cluster,
-               config->listen, BPA_VERSION);
-  RunUntilStopped(**server, *stop);
-  (*server)->Shutdown(kShutdownGrace);
-  return absl::OkStatus();
+  spdlog::info("serving node={} cluster={} port={} version={}", config->node, config->cluster,
+               (*server)->port(), BPA_VERSION);
+  return RunUntilStopped(**server, *stop);
 }
 
 }  // namespace

@@ -16,9 +16,9 @@ absl::Status PrepareProcess();
 // becomes readable when one arrives.
 absl::StatusOr<int> MakeStopDescriptor();
 
-// Tells the service manager that it is ready, keeps health and watchdog going, and returns when
-// `stop` becomes readable. One thread.
-void RunUntilStopped(Server& server, int stop);
+// Tells the service manager that the server is ready and, when it asks for it, that connections are
+// still being accepted; runs the server until `stop` becomes readable. One thread.
+absl::Status RunUntilStopped(Server& server, int stop);
 
 }  // namespace bpa::gateway
 

@@ -8,57 +8,41 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::gateway {
 namespace {
 
-constexpr absl::Duration kCancelCheckInterval = absl::Seconds(1);
+// The executor reads a request at once; one that does not is stuck.
+constexpr absl::Duration kWriteTimeout = absl::Seconds(30);
+// How late a cancellation may be noticed. Only while a request is under way: an idle gateway
+// sleeps. gRPC's synchronous server has no way to be woken by it.
+constexpr absl::Duration kCancelSlice = absl::Milliseconds(200);
 
-absl::Status Unreachable(const std::string& path, absl::string_view why) {
-  return absl::UnavailableError(
-      absl::StrCat("the executor cannot be reached at ", path, ": ", why,
-                   ": look at `systemctl status bpa-executor.socket bpa-executor.service`"));
+constexpr char kMayHaveRun[] =
+    "the command may or may not have been carried out: send the same command again";
+
+absl::Status Cancelled() {
+  return absl::CancelledError(
+      "the client left; the executor finishes what it has accepted: ask for the report by the "
+      "command's id");
 }
 
-absl::StatusOr<int> Connect(const std::string& path) {
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  if (path.size() >= sizeof address.sun_path) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": longer than a UNIX socket's path can be"));
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return ErrnoStatus(errno, "socket", path);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    const int error = errno;
-    close(fd);
-    return Unreachable(path, ErrnoStatus(error, "connect", path).message());
-  }
-  return fd;
-}
-
-// Returns when a frame can be read.
-absl::Status AwaitFrame(int fd, const std::function<bool()>& cancelled, absl::Time deadline) {
+// Returns once `fd` can be read.
+absl::Status AwaitReadable(int fd, const RelayOptions& options) {
   while (true) {
-    const absl::Duration left = deadline - absl::Now();
+    if (options.cancelled && options.cancelled()) return Cancelled();
+    const absl::Duration left = options.deadline - absl::Now();
     if (left <= absl::ZeroDuration()) {
-      return absl::DeadlineExceededError(
-          "the command is still running on the node: ask for its report later, or send the same "
-          "command again to wait for it");
+      return absl::DeadlineExceededError(absl::StrCat("no report in time; ", kMayHaveRun));
     }
-    if (cancelled()) return absl::CancelledError("the client went away");
     pollfd waited{.fd = fd, .events = POLLIN, .revents = 0};
-    const absl::Duration nap =
-        std::min(absl::Ceil(left, absl::Milliseconds(1)), kCancelCheckInterval);
-    const int ready = poll(&waited, 1, static_cast<int>(absl::ToInt64Milliseconds(nap)));
+    const absl::Duration slice = absl::Ceil(std::min(left, kCancelSlice), absl::Milliseconds(1));
+    const int ready = poll(&waited, 1, static_cast<int>(absl::ToInt64Milliseconds(slice)));
     if (ready > 0) return absl::OkStatus();
     if (ready < 0 && errno != EINTR) return ErrnoStatus(errno, "poll", "executor socket");
   }
@@ -66,44 +50,77 @@ absl::Status AwaitFrame(int fd, const std::function<bool()>& cancelled, absl::Ti
 
 }  // namespace
 
-Relay::Relay(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+bool Relay::ExecutorSocketExists() const {
+  struct stat info;
+  return stat(socket_path_.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
+}
 
-absl::StatusOr<std::string> Relay::Call(const Frame& request,
-                                        const std::function<bool(std::string_view)>& progressed,
-                                        const std::function<bool()>& cancelled,
-                                        absl::Time deadline) const {
-  const absl::StatusOr<int> fd = Connect(socket_path_);
+absl::StatusOr<std::string> Relay::Run(const Frame& request, const RelayOptions& options) const {
+  const absl::StatusOr<int> fd = Connect();
   if (!fd.ok()) return fd.status();
-  const auto close_socket = absl::MakeCleanup([&fd] { close(*fd); });
-  // A refusal may be written, and the connection closed, before the executor has read all of an
-  // oversized or unwelcome request: what it said counts more than that the write failed.
-  const absl::Status written = WriteFrame(*fd, request, deadline);
-  if (written.code() == absl::StatusCode::kDeadlineExceeded) return written;
+  const auto close_fd = absl::MakeCleanup([fd = *fd] { close(fd); });
+  const absl::Status written =
+      WriteFrame(*fd, request, std::min(options.deadline, absl::Now() + kWriteTimeout));
+  // An executor that refuses without reading everything has said why before it closed: read on.
+  if (!written.ok() && !absl::IsUnavailable(written)) return Explain(written);
+  return Receive(*fd, options);
+}
+
+absl::StatusOr<int> Relay::Connect() const {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  if (socket_path_.size() >= sizeof address.sun_path) {
+    return absl::InternalError(absl::StrCat(socket_path_, ": longer than a socket's path may be"));
+  }
+  socket_path_.copy(address.sun_path, socket_path_.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return ErrnoStatus(errno, "socket", "AF_UNIX");
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  const int error = errno;
+  close(fd);
+  if (error == EAGAIN) {
+    return absl::UnavailableError(
+        absl::StrCat(socket_path_, ": the executor has a queue full of requests: try again"));
+  }
+  std::string advice = "is bpa-executor.socket active? See systemctl status bpa-executor.socket";
+  if (error == EACCES || error == EPERM) {
+    advice =
+        "the gateway's user may not connect: see SocketUser= and SocketMode= in "
+        "bpa-executor.socket";
+  }
+  return absl::UnavailableError(
+      absl::StrCat(ErrnoStatus(error, "connect", socket_path_).message(), "; ", advice));
+}
+
+absl::StatusOr<std::string> Relay::Receive(int fd, const RelayOptions& options) const {
   while (true) {
-    if (absl::Status s = AwaitFrame(*fd, cancelled, deadline); !s.ok()) return s;
-    absl::StatusOr<Frame> frame = ReadFrame(*fd, deadline);
-    if (!frame.ok()) return Unreachable(socket_path_, frame.status().message());
-    switch (frame->type) {
-      case FrameType::kProgress:
-        if (!progressed(frame->body)) return absl::CancelledError("the client went away");
-        continue;
-      case FrameType::kReport:
-        return std::move(frame->body);
-      case FrameType::kError: {
-        absl::Status refusal;
-        const absl::Status decoded = DecodeError(frame->body, &refusal);
-        return decoded.ok() ? refusal : Unreachable(socket_path_, decoded.message());
-      }
-      case FrameType::kExecute:
-      case FrameType::kGetReport:
-        return Unreachable(socket_path_, "it answered with a request: another program listens");
+    if (absl::Status s = AwaitReadable(fd, options); !s.ok()) return s;
+    absl::StatusOr<Frame> frame = ReadFrame(fd, options.deadline);
+    if (!frame.ok()) return Explain(frame.status());
+    if (frame->type == FrameType::kReport) return std::move(frame->body);
+    if (frame->type == FrameType::kError) {
+      absl::Status said;
+      const absl::Status decoded = DecodeError(frame->body, &said);
+      return decoded.ok() ? said : Explain(decoded);
     }
+    if (frame->type != FrameType::kProgress || !options.on_progress) {
+      return Explain(absl::InvalidArgumentError(absl::StrCat(
+          "a frame of type ", static_cast<int>(frame->type), " that is no answer to the request")));
+    }
+    if (!options.on_progress(frame->body)) return Cancelled();
   }
 }
 
-bool Relay::SocketExists() const {
-  struct stat info;
-  return stat(socket_path_.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
+absl::Status Relay::Explain(const absl::Status& status) const {
+  if (absl::IsDeadlineExceeded(status)) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("executor: ", status.message(), "; ", kMayHaveRun));
+  }
+  if (absl::IsInvalidArgument(status)) {
+    return absl::InternalError(absl::StrCat("executor sent ", status.message(),
+                                            "; gateway and executor must be of one release"));
+  }
+  return absl::UnavailableError(absl::StrCat("executor: ", status.message(), "; ", kMayHaveRun,
+                                             ". On the node: journalctl -u bpa-executor"));
 }
 
 }  // namespace bpa::gateway

@@ -1,38 +1,47 @@
-// One request to the executor over its UNIX socket.
+// One request to the executor: connect, one frame there, frames back.
 #ifndef BPA_AGENT_GATEWAY_RELAY_H_
 #define BPA_AGENT_GATEWAY_RELAY_H_
 
 #include <functional>
 #include <string>
+#include <utility>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/frame.h"
 
 namespace bpa::gateway {
 
-// Immutable after construction; safe to use from several threads. Every call is a connection of
-// its own, so that a request can neither see nor block another.
+struct RelayOptions {
+  absl::Time deadline = absl::InfiniteFuture();
+  // Asked a few times a second while the executor works; true ends the relay. May be empty.
+  std::function<bool()> cancelled;
+  // Takes the body of each progress frame; false ends the relay: nobody listens any more. Empty
+  // where no progress is expected.
+  std::function<bool(const std::string& progress)> on_progress;
+};
+
+// Knows nothing of what it carries. Safe to use from several threads.
 class Relay {
  public:
-  explicit Relay(std::string socket_path);
+  explicit Relay(std::string socket_path) : socket_path_(std::move(socket_path)) {}
 
-  // Writes `request`, hands the body of each progress frame to `progressed`, and returns the body
-  // of the report frame. An error frame becomes the status that the executor sent. Unavailable when
-  // the executor cannot be reached or goes away before it answered; DeadlineExceeded at `deadline`;
-  // Cancelled when `progressed` returns false (the executor finishes the command all the same).
-  // Sleeps at most a second between calls of `cancelled`.
-  absl::StatusOr<std::string> Call(const Frame& request,
-                                   const std::function<bool(std::string_view)>& progressed,
-                                   const std::function<bool()>& cancelled,
-                                   absl::Time deadline) const;
+  // Whether somebody may be listening: the socket file exists.
+  bool ExecutorSocketExists() const;
 
-  // Whether the executor's socket is there to be connected to. Starts nothing.
-  bool SocketExists() const;
+  // Sends `request`, whose body is within kMaxFrameBodyBytes, and returns the body of the report.
+  // What the executor answers with an error frame comes back as that status. Otherwise Unavailable
+  // (no connection, or it ended before the report: the executor may or may not have the request),
+  // DeadlineExceeded, Cancelled, or Internal (the executor does not speak as PROTOCOL.md says).
+  // Ending the relay does not end the command: the executor finishes what it has accepted.
+  absl::StatusOr<std::string> Run(const Frame& request, const RelayOptions& options) const;
 
  private:
-  std::string socket_path_;
+  absl::StatusOr<int> Connect() const;
+  absl::StatusOr<std::string> Receive(int fd, const RelayOptions& options) const;
+  absl::Status Explain(const absl::Status& status) const;
+
+  const std::string socket_path_;
 };
 
 }  // namespace bpa::gateway

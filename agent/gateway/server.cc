@@ -1,99 +1,149 @@
 #include "agent/gateway/server.h"
 
-#include <grpcpp/health_check_service_interface.h>
+#include <grpc/grpc.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <unistd.h>
 
+#include <climits>
+#include <string>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "absl/strings/str_cat.h"
+#include "agent/gateway/authorization.h"
+#include "agent/gateway/connections.h"
+#include "agent/gateway/health.h"
+#include "agent/gateway/listener.h"
+#include "agent/gateway/relay.h"
+#include "agent/gateway/service.h"
 #include "agent/gateway/tls.h"
 #include "proto/envelope.h"
 
 namespace bpa::gateway {
 namespace {
 
+using grpc::experimental::ExternalConnectionAcceptor;
+using Builder = grpc::ServerBuilder;
+
+constexpr std::chrono::seconds kShutdownGrace(4);
 // Room for the message around an envelope.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxEnvelopeBytes) + 1024;
-constexpr int kMaxStreamsPerConnection = 16;
-// A thread per running call, gRPC's own and some for calls that are quick to refuse.
-constexpr int kMaxThreads = 32;
-constexpr size_t kMaxBufferBytes = size_t{16} * 1024 * 1024;
-constexpr int kHandshakeTimeoutMillis = 10'000;
-constexpr int kIdleConnectionMillis = 300'000;
-constexpr int kKeepaliveMillis = 60'000;
-constexpr int kKeepaliveTimeoutMillis = 20'000;
-// bpactl pings every 30 s.
-constexpr int kMinPingIntervalMillis = 20'000;
-constexpr int kMaxMetadataBytes = 8 * 1024;
-constexpr char kServiceName[] = "bpa.v1.AgentService";
+constexpr size_t kQuotaBytes = 32 * 1024 * 1024;
+// The relays, short requests beside them, and gRPC's pollers.
+constexpr int kMaxThreads = 24;
 
-void SetLimits(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.SetMaxSendMessageSize(kMaxMessageBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMillis);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleConnectionMillis);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMillis);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kMinPingIntervalMillis);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
-  grpc::ResourceQuota quota("gateway");
-  quota.Resize(kMaxBufferBytes).SetMaxThreads(kMaxThreads);
-  builder.SetResourceQuota(quota);
-  // One queue and one waiting thread: at rest this is a small process.
-  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
+int Millis(absl::Duration duration) {
+  return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(duration), INT_MAX));
 }
+
+// What one client may ask of the server.
+void SetLimits(const Config& config, Builder& builder) {
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 16);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8 * 1024);
+  // Commands are small: no compression, whose bombs the message limit would not see.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  grpc::ResourceQuota quota("gateway");
+  quota.Resize(kQuotaBytes).SetMaxThreads(kMaxThreads);
+  builder.SetResourceQuota(quota);
+
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Millis(absl::Seconds(10)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Millis(absl::Minutes(5)));
+  // A certificate is checked when a connection begins: none may last for long.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Millis(absl::Hours(1)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Millis(config.command_timeout));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(absl::Minutes(1)));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(absl::Seconds(20)));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Millis(absl::Seconds(20)));
+}
+
+// What keeps the process small and asleep.
+void SetFootprint(Builder& builder) {
+  builder.SetSyncServerOption(Builder::NUM_CQS, 1);
+  builder.SetSyncServerOption(Builder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(Builder::MAX_POLLERS, 2);
+  // A poller wakes up to see whether it is still needed: once an hour instead of every 10 s.
+  builder.SetSyncServerOption(Builder::CQ_TIMEOUT_MSEC, Millis(absl::Hours(1)));
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+}
+
+class RunningServer final : public Server {
+ public:
+  RunningServer(const Config& config, std::shared_ptr<TlsReloader> tls,
+                std::unique_ptr<Listener> listener)
+      : tls_(std::move(tls)),
+        listener_(std::move(listener)),
+        connections_(static_cast<size_t>(config.max_connections)),
+        peers_(config.cluster, connections_),
+        relay_(config.executor_socket),
+        agent_(config, *tls_, peers_, relay_),
+        health_(peers_, relay_) {}
+
+  absl::Status Serve(const Config& config) {
+    Builder builder;
+    SetLimits(config, builder);
+    SetFootprint(builder);
+    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+        Builder::experimental_type::ExternalConnectionType::FROM_FD, tls_->MakeCredentials());
+    builder.RegisterService(&agent_);
+    builder.RegisterService(&health_);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) return absl::InternalError("gRPC does not start its server");
+    return absl::OkStatus();
+  }
+
+  bool ExecutorCanBeStarted() const override { return relay_.ExecutorSocketExists(); }
+
+  uint16_t port() const override { return listener_->port(); }
+
+  absl::Status Run(int stop_fd, absl::Duration interval, const std::function<void()>& beat,
+                   const std::function<void()>& stopping) override {
+    const absl::Status status =
+        listener_->AcceptUntil(stop_fd, interval, beat, [this](int fd, std::string peer) {
+          if (!connections_.Admit(fd, std::move(peer))) {
+            close(fd);
+            return;
+          }
+          ExternalConnectionAcceptor::NewConnectionParameters parameters;
+          parameters.listener_fd = listener_->fd();
+          parameters.fd = fd;
+          acceptor_->HandleNewConnection(&parameters);
+        });
+    stopping();
+    server_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
+    server_->Wait();
+    return status;
+  }
+
+ private:
+  // In the order in which they need each other: the server goes first.
+  const std::shared_ptr<TlsReloader> tls_;
+  const std::unique_ptr<Listener> listener_;
+  Connections connections_;
+  const PeerCheck peers_;
+  const Relay relay_;
+  AgentService agent_;
+  HealthService health_;
+  std::unique_ptr<ExternalConnectionAcceptor> acceptor_;
+  std::unique_ptr<grpc::Server> server_;
+};
 
 }  // namespace
 
-Server::Server(const Config& config) : relay_(config.executor_socket), service_(config, relay_) {}
-
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
-                                                      absl::Duration certificate_refresh) {
-  auto credentials = MakeServerCredentials(config, certificate_refresh);
-  if (!credentials.ok()) return credentials.status();
-  std::unique_ptr<Server> server(new Server(config));
-  auto connections = ConnectionLimiter::Listen(config.listen, config.max_connections);
-  if (!connections.ok()) return connections.status();
-  server->connections_ = *std::move(connections);
-
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::ServerBuilder builder;
-  SetLimits(builder);
-  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, *credentials);
-  builder.RegisterService(&server->service_);
-  server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr) {
-    return absl::InternalError("gRPC did not start the server; its reason is in the log above");
-  }
-  (void)server->UpdateHealth();
-  server->connections_->Start(std::move(acceptor));
-  return server;
-}
-
-Server::~Server() { Shutdown(absl::ZeroDuration()); }
-
-bool Server::UpdateHealth() {
-  const bool serving = relay_.SocketExists();
-  grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
-  health->SetServingStatus(serving);
-  health->SetServingStatus(kServiceName, serving);
-  return serving;
-}
-
-void Server::Shutdown(absl::Duration grace) {
-  connections_->Stop();
-  if (server_ == nullptr) return;
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
-  server_->Wait();
-  server_.reset();
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
+  auto tls = OpenTls({.ca = config.ca, .certificate = config.certificate, .key = config.key},
+                     absl::StrCat("bpa://", config.cluster, "/node/", config.node));
+  if (!tls.ok()) return tls.status();
+  auto listener = Listener::Open(config.listen);
+  if (!listener.ok()) return listener.status();
+  auto gateway = std::make_unique<RunningServer>(config, *std::move(tls), *std::move(listener));
+  if (absl::Status s = gateway->Serve(config); !s.ok()) return s;
+  return gateway;
 }
 
 }  // namespace bpa::gateway

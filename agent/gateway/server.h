@@ -1,49 +1,38 @@
-// The gRPC server with its limits.
+// The network side of the agent, put together: listener, TLS, limits, services.
 #ifndef BPA_AGENT_GATEWAY_SERVER_H_
 #define BPA_AGENT_GATEWAY_SERVER_H_
 
-#include <grpcpp/server.h>
-
+#include <cstdint>
+#include <functional>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "agent/gateway/config.h"
-#include "agent/gateway/connection_limiter.h"
-#include "agent/gateway/relay.h"
-#include "agent/gateway/service.h"
 
 namespace bpa::gateway {
 
-// How often certificate files are looked at.
-inline constexpr absl::Duration kCertificateRefresh = absl::Minutes(1);
-
-// Serves from Start until it is destroyed or shut down. Health says SERVING while the executor's
-// socket exists.
+// Start, Run once, destroy; all from one thread. RequireTls13 was called before.
 class Server {
  public:
-  // `config` must outlive the server. FailedPrecondition or InvalidArgument, naming file or
-  // address, when it cannot serve.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config,
-                                                       absl::Duration certificate_refresh);
-  ~Server();
+  // Reads the certificates and listens. `config` outlives the server. Errors name the file, or the
+  // address and what holds it.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config);
 
-  int port() const { return connections_->port(); }
+  virtual ~Server() = default;
 
-  // Looks whether the executor can be started and tells health watchers. Returns what it told.
-  bool UpdateHealth();
+  // The port listened on: for configurations that ask for port 0.
+  virtual uint16_t port() const = 0;
 
-  // Refuses new calls, lets running ones go on for at most `grace`, then cancels them. The executor
-  // finishes its command in any case.
-  void Shutdown(absl::Duration grace);
+  // What health says: the executor's socket is there to be connected to.
+  virtual bool ExecutorCanBeStarted() const = 0;
 
- private:
-  explicit Server(const Config& config);
-
-  Relay relay_;
-  Service service_;
-  std::unique_ptr<ConnectionLimiter> connections_;
-  std::unique_ptr<grpc::Server> server_;
+  // Accepts connections in the calling thread until `stop_fd` becomes readable; then calls
+  // `stopping`, gives requests under way 4 s to end, and cancels what is left. `beat` is called
+  // every `interval` while connections can be accepted (never for InfiniteDuration).
+  virtual absl::Status Run(int stop_fd, absl::Duration interval, const std::function<void()>& beat,
+                           const std::function<void()>& stopping) = 0;
 };
 
 }  // namespace bpa::gateway

@@ -1,126 +1,104 @@
 #include "agent/gateway/service.h"
 
-#include <grpc/grpc_security_constants.h>
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
-#include <utility>
-#include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "agent/gateway/authorization.h"
 #include "agent/gateway/describe.h"
+#include "agent/gateway/request.h"
 #include "proto/envelope.h"
-#include "proto/frame.h"
 
 namespace bpa::gateway {
 namespace {
 
-constexpr absl::Duration kReportTimeout = absl::Seconds(10);
+constexpr absl::Duration kGetReportTimeout = absl::Seconds(10);
 constexpr size_t kCommandIdBytes = 36;
 
-grpc::Status ToGrpc(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+absl::Time Deadline(const grpc::ServerContext& context, absl::Duration at_most) {
+  return std::min(absl::FromChrono(context.deadline()), absl::Now() + at_most);
 }
 
-// The caller's name, for the log and as permission.
-absl::StatusOr<std::string> Authorize(const grpc::ServerContext& context, const Config& config) {
-  std::vector<std::string> uris;
-  for (const grpc::string_ref& uri :
-       context.auth_context()->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
-    uris.emplace_back(uri.data(), uri.size());
-  }
-  return AuthorizePeer(uris, config.cluster);
+absl::Status TooManyRelays() {
+  return absl::ResourceExhaustedError(absl::StrCat("this node already works on ",
+                                                   kMaxConcurrentRelays,
+                                                   " requests: try again when one has ended"));
 }
 
-// Authorizes, carries out and logs one call.
-template <typename Work>
-grpc::Status Serve(const char* method, const grpc::ServerContext& context, const Config& config,
-                   size_t bytes, Work work) {
-  const absl::Time start = absl::Now();
-  const absl::StatusOr<std::string> caller = Authorize(context, config);
-  const absl::Status status = caller.ok() ? work() : caller.status();
-  spdlog::log(status.ok() ? spdlog::level::info : spdlog::level::warn,
-              "{} caller={} peer={} bytes={} status={} seconds={:.3f}{}{}", method,
-              caller.ok() ? *caller : "-", context.peer(), bytes,
-              absl::StatusCodeToString(status.code()), absl::ToDoubleSeconds(absl::Now() - start),
-              status.ok() ? "" : ": ", std::string(status.message()));
-  return ToGrpc(status);
+absl::Status CheckCommandId(std::string_view id) {
+  const bool plain = std::all_of(
+      id.begin(), id.end(), [](unsigned char c) { return absl::ascii_isxdigit(c) || c == '-'; });
+  if (id.size() == kCommandIdBytes && plain) return absl::OkStatus();
+  return absl::InvalidArgumentError("command_id: expected a UUID of 36 characters");
 }
 
 }  // namespace
 
-Service::Service(const Config& config, const Relay& relay) : config_(config), relay_(relay) {}
-
-grpc::Status Service::Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
-                              grpc::ServerWriter<v1::ExecuteResponse>* writer) {
-  return Serve("Execute", *context, config_, request->envelope().size(),
-               [&] { return RelayCommand(context, *request, writer); });
-}
-
-absl::Status Service::RelayCommand(grpc::ServerContext* context, const v1::ExecuteRequest& request,
+grpc::Status AgentService::Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                                    grpc::ServerWriter<v1::ExecuteResponse>* writer) {
-  if (request.envelope().size() > kMaxEnvelopeBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("the envelope is ", request.envelope().size(),
-                                                   " bytes long, allowed are ", kMaxEnvelopeBytes));
-  }
-  const auto leave = absl::MakeCleanup([this] { --commands_; });
-  if (++commands_ > kMaxConcurrentCommands) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("this node is relaying ", kMaxConcurrentCommands,
-                     " commands already: try again when one has finished"));
-  }
-  const absl::Time deadline =
-      std::min(absl::FromChrono(context->deadline()), absl::Now() + config_.command_timeout);
-  absl::StatusOr<std::string> report = relay_.Call(
-      {.type = FrameType::kExecute, .body = request.envelope()},
-      [writer](std::string_view body) {
-        v1::ExecuteResponse event;
-        // Progress that does not parse is not worth a command: the report decides.
-        if (!event.mutable_progress()->ParseFromArray(body.data(), static_cast<int>(body.size()))) {
-          return true;
-        }
-        return writer->Write(event);
-      },
-      [context] { return context->IsCancelled(); }, deadline);
-  if (!report.ok()) return report.status();
-  v1::ExecuteResponse event;
-  event.set_report_envelope(*std::move(report));
-  if (!writer->Write(event)) return absl::CancelledError("the client went away");
-  return absl::OkStatus();
+  return Serve("Execute", *context, peers_, request->envelope().size(),
+               [&] { return RelayCommand(*context, request->envelope(), *writer); });
 }
 
-grpc::Status Service::GetReport(grpc::ServerContext* context, const v1::GetReportRequest* request,
-                                v1::GetReportResponse* response) {
-  return Serve("GetReport", *context, config_, request->command_id().size(),
-               [&] { return RelayReport(context, *request, response); });
+grpc::Status AgentService::GetReport(grpc::ServerContext* context,
+                                     const v1::GetReportRequest* request,
+                                     v1::GetReportResponse* response) {
+  return Serve("GetReport", *context, peers_, request->command_id().size(), [&] {
+    return RelayGetReport(*context, request->command_id(), *response->mutable_report_envelope());
+  });
 }
 
-absl::Status Service::RelayReport(grpc::ServerContext* context, const v1::GetReportRequest& request,
-                                  v1::GetReportResponse* response) {
-  if (request.command_id().size() != kCommandIdBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("a command id is a UUID of ", kCommandIdBytes,
-                                                   " characters, not ",
-                                                   request.command_id().size()));
-  }
-  absl::StatusOr<std::string> report = relay_.Call(
-      {.type = FrameType::kGetReport, .body = request.command_id()},
-      [](std::string_view) { return true; }, [context] { return context->IsCancelled(); },
-      absl::Now() + kReportTimeout);
-  if (!report.ok()) return report.status();
-  response->set_report_envelope(*std::move(report));
-  return absl::OkStatus();
-}
-
-grpc::Status Service::Describe(grpc::ServerContext* context, const v1::DescribeRequest*,
-                               v1::DescribeResponse* response) {
-  return Serve("Describe", *context, config_, 0, [&] {
-    *response = DescribeNode(config_);
+grpc::Status AgentService::Describe(grpc::ServerContext* context, const v1::DescribeRequest*,
+                                    v1::DescribeResponse* response) {
+  return Serve("Describe", *context, peers_, 0, [&] {
+    *response = DescribeNode(config_, tls_.expires());
     return absl::OkStatus();
   });
+}
+
+absl::Status AgentService::RelayCommand(grpc::ServerContext& context, const std::string& envelope,
+                                        grpc::ServerWriter<v1::ExecuteResponse>& writer) {
+  if (envelope.empty()) return absl::InvalidArgumentError("envelope: empty, no command in it");
+  if (envelope.size() > kMaxEnvelopeBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("envelope: ", envelope.size(), " bytes, allowed are ", kMaxEnvelopeBytes));
+  }
+  const auto leave = absl::MakeCleanup([this] { --relays_; });
+  if (++relays_ > kMaxConcurrentRelays) return TooManyRelays();
+
+  v1::ExecuteResponse response;
+  const RelayOptions options{
+      .deadline = Deadline(context, config_.command_timeout),
+      .cancelled = [&context] { return context.IsCancelled(); },
+      .on_progress =
+          [&](const std::string& progress) {
+            // Progress is advisory: what cannot be read is left out, the report still counts.
+            return !response.mutable_progress()->ParseFromString(progress) ||
+                   writer.Write(response);
+          },
+  };
+  absl::StatusOr<std::string> report =
+      relay_.Run({.type = FrameType::kExecute, .body = envelope}, options);
+  if (!report.ok()) return report.status();
+  response.set_report_envelope(*std::move(report));
+  if (writer.Write(response)) return absl::OkStatus();
+  return absl::CancelledError("the client left before it had the report");
+}
+
+absl::Status AgentService::RelayGetReport(grpc::ServerContext& context,
+                                          const std::string& command_id, std::string& report) {
+  if (absl::Status s = CheckCommandId(command_id); !s.ok()) return s;
+  const auto leave = absl::MakeCleanup([this] { --relays_; });
+  if (++relays_ > kMaxConcurrentRelays) return TooManyRelays();
+  absl::StatusOr<std::string> answer =
+      relay_.Run({.type = FrameType::kGetReport, .body = command_id},
+                 {.deadline = Deadline(context, kGetReportTimeout),
+                  .cancelled = [&context] { return context.IsCancelled(); },
+                  .on_progress = nullptr});
+  if (!answer.ok()) return answer.status();
+  report = *std::move(answer);
+  return absl::OkStatus();
 }
 
 }  // namespace bpa::gateway

@@ -1,25 +1,30 @@
-// AgentService: checks who calls and how much, relays the rest.
+// AgentService: asks who calls, checks sizes, and passes on.
 #ifndef BPA_AGENT_GATEWAY_SERVICE_H_
 #define BPA_AGENT_GATEWAY_SERVICE_H_
 
 #include <atomic>
 #include <string>
 
+#include "absl/status/status.h"
+#include "agent/gateway/authorization.h"
 #include "agent/gateway/config.h"
 #include "agent/gateway/relay.h"
+#include "agent/gateway/tls.h"
 #include "bpa/v1/agent_service.grpc.pb.h"
 
 namespace bpa::gateway {
 
-// Commands that may be under way at once. The executor takes one that changes things and a few
-// that look; more would only hold threads.
-inline constexpr int kMaxConcurrentCommands = 8;
+// Commands that wait for the executor at once; more are refused with RESOURCE_EXHAUSTED. The
+// executor takes as many connections.
+inline constexpr int kMaxConcurrentRelays = 8;
 
-// Never looks inside an envelope. Logs one line per call. Thread-safe.
-class Service final : public v1::AgentService::Service {
+// gRPC calls it from several threads.
+class AgentService final : public v1::AgentService::Service {
  public:
-  // Both must outlive the service.
-  Service(const Config& config, const Relay& relay);
+  // All outlive this. `tls` tells when the served certificate expires.
+  AgentService(const Config& config, const TlsReloader& tls, const PeerCheck& peers,
+               const Relay& relay)
+      : config_(config), tls_(tls), peers_(peers), relay_(relay) {}
 
   grpc::Status Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                        grpc::ServerWriter<v1::ExecuteResponse>* writer) override;
@@ -29,14 +34,16 @@ class Service final : public v1::AgentService::Service {
                         v1::DescribeResponse* response) override;
 
  private:
-  absl::Status RelayCommand(grpc::ServerContext* context, const v1::ExecuteRequest& request,
-                            grpc::ServerWriter<v1::ExecuteResponse>* writer);
-  absl::Status RelayReport(grpc::ServerContext* context, const v1::GetReportRequest& request,
-                           v1::GetReportResponse* response);
+  absl::Status RelayCommand(grpc::ServerContext& context, const std::string& envelope,
+                            grpc::ServerWriter<v1::ExecuteResponse>& writer);
+  absl::Status RelayGetReport(grpc::ServerContext& context, const std::string& command_id,
+                              std::string& report);
 
   const Config& config_;
+  const TlsReloader& tls_;
+  const PeerCheck& peers_;
   const Relay& relay_;
-  std::atomic<int> commands_{0};
+  std::atomic<int> relays_ = 0;
 };
 
 }  // namespace bpa::gateway

@@ -1,142 +1,123 @@
 #include "agent/gateway/tls.h"
 
-#include <grpcpp/security/tls_certificate_provider.h>
-#include <grpcpp/security/tls_credentials_options.h>
-#include <openssl/bio.h>
 #include <openssl/conf.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <openssl/ssl.h>
 
-#include <algorithm>
-#include <cstddef>
-#include <ctime>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "agent/gateway/x509.h"
+#include "proto/keys.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::gateway {
 namespace {
 
-constexpr size_t kMaxPemBytes = 64 * 1024;
+constexpr size_t kMaxPemBytes = 256 * 1024;
 
-constexpr char kTls13Only[] = R"(
-openssl_conf = gateway
-[gateway]
-ssl_conf = contexts
-[contexts]
-system_default = tls13
-[tls13]
-Protocol = -ALL, TLSv1.3
-)";
+constexpr std::string_view kTlsPolicy =
+    "openssl_conf = bpa\n"
+    "[bpa]\n"
+    "ssl_conf = contexts\n"
+    "[contexts]\n"
+    "system_default = every_context\n"
+    "[every_context]\n"
+    "MinProtocol = TLSv1.3\n"
+    // gRPC sets its own minimum of 1.2 afterwards; it does not switch a protocol on again.
+    "Protocol = ALL, -TLSv1.2, -TLSv1.1, -TLSv1, -SSLv3\n"
+    "NumTickets = 0\n";
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using ConfPtr = std::unique_ptr<CONF, Deleter<NCONF_free>>;
-using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
-using PkeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+absl::Status At(const std::string& path, const absl::Status& status) {
+  return absl::FailedPreconditionError(absl::StrCat(path, ": ", status.message()));
+}
 
-std::string LastOpenSslError() {
-  char text[256];
-  ERR_error_string_n(ERR_get_error(), text, sizeof text);
+absl::Status OpenSslError(std::string_view what) {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();
-  return text;
+  return absl::InternalError(
+      absl::StrCat(std::string(what), ": ", reason == nullptr ? "unknown reason" : reason));
 }
 
-BioPtr MemoryBio(const std::string& text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-// PEM without a passphrase: asking for one on a daemon's standard input would hang it.
-int NoPassphrase(char*, int, int, void*) { return 0; }
-
-absl::StatusOr<X509Ptr> ReadCertificate(const std::string& path) {
-  const auto pem = ReadTrustedFile(path, kMaxPemBytes, FileSecrecy::kPublic);
-  if (!pem.ok()) return pem.status();
-  X509Ptr certificate(PEM_read_bio_X509(MemoryBio(*pem).get(), nullptr, NoPassphrase, nullptr));
-  if (certificate == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": not a PEM certificate: ", LastOpenSslError()));
-  }
-  return certificate;
-}
-
-absl::StatusOr<PkeyPtr> ReadKey(const std::string& path) {
-  const auto pem = ReadTrustedFile(path, kMaxPemBytes, FileSecrecy::kSecret);
-  if (!pem.ok()) return pem.status();
-  PkeyPtr key(PEM_read_bio_PrivateKey(MemoryBio(*pem).get(), nullptr, NoPassphrase, nullptr));
-  if (key == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": not an unencrypted PEM private key: ", LastOpenSslError()));
-  }
-  return key;
-}
-
-// gRPC only logs what is wrong with these files, at the first handshake; an administrator wants to
-// know at the start.
-absl::Status CheckFiles(const Config& config) {
-  const auto ca = ReadCertificate(config.ca);
-  if (!ca.ok()) return ca.status();
-  const auto certificate = ReadCertificate(config.certificate);
-  if (!certificate.ok()) return certificate.status();
-  const auto key = ReadKey(config.key);
-  if (!key.ok()) return key.status();
-  if (X509_check_private_key(certificate->get(), key->get()) != 1) {
-    ERR_clear_error();
-    return absl::FailedPreconditionError(
-        absl::StrCat(config.key, " is not the key of ", config.certificate,
-                     ": copy both from the same bundle that `bpactl init` made"));
+absl::Status CheckNewContext() {
+  SSL_CTX* context = SSL_CTX_new(TLS_method());
+  if (context == nullptr) return OpenSslError("SSL_CTX_new");
+  const auto free_context = absl::MakeCleanup([context] { SSL_CTX_free(context); });
+  constexpr uint64_t kOff = SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1;
+  if ((SSL_CTX_get_options(context) & kOff) != kOff || SSL_CTX_get_num_tickets(context) != 0) {
+    return absl::InternalError("this OpenSSL does not let the gateway insist on TLS 1.3");
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckKey(const std::string& path, const std::string& pem, X509& certificate,
+                      const std::string& certificate_path) {
+  const absl::StatusOr<PrivateKey> key = PrivateKey::FromPem(pem);
+  if (!key.ok()) return At(path, key.status());
+  unsigned char* der = nullptr;
+  const int length = i2d_PUBKEY(X509_get0_pubkey(&certificate), &der);
+  const auto free_der = absl::MakeCleanup([&der] { OPENSSL_free(der); });
+  const std::string_view in_certificate(reinterpret_cast<const char*>(der),
+                                        length > 0 ? static_cast<size_t>(length) : 0);
+  if (key->public_key().der() == in_certificate) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, ": not the key of the certificate in ", certificate_path));
 }
 
 }  // namespace
 
 absl::Status RequireTls13() {
-  // The system's own configuration first, so that ours comes last.
-  OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);
-  const ConfPtr conf(NCONF_new(nullptr));
-  const BioPtr text(BIO_new_mem_buf(kTls13Only, -1));
-  long line = 0;  // NOLINT(google-runtime-int): OpenSSL's signature
-  if (NCONF_load_bio(conf.get(), text.get(), &line) != 1 ||
-      CONF_modules_load(conf.get(), nullptr, 0) != 1) {
-    return absl::InternalError(
-        absl::StrCat("OpenSSL does not take 'TLS 1.3 only': ", LastOpenSslError()));
+  // The system's configuration first: what is loaded later counts.
+  if (OPENSSL_init_ssl(0, nullptr) != 1) return OpenSslError("OPENSSL_init_ssl");
+  BIO* text = BIO_new_mem_buf(kTlsPolicy.data(), static_cast<int>(kTlsPolicy.size()));
+  CONF* configuration = NCONF_new(nullptr);
+  const auto free_both = absl::MakeCleanup([&] {
+    NCONF_free(configuration);
+    BIO_free(text);
+  });
+  if (text == nullptr || configuration == nullptr ||
+      NCONF_load_bio(configuration, text, nullptr) != 1 ||
+      CONF_modules_load(configuration, nullptr, 0) != 1) {
+    return OpenSslError("insisting on TLS 1.3");
   }
-  return absl::OkStatus();
+  return CheckNewContext();
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const Config& config, absl::Duration refresh) {
-  if (absl::Status s = CheckFiles(config); !s.ok()) return s;
-  const auto seconds = std::max<int64_t>(absl::ToInt64Seconds(refresh), 1);
-  grpc::experimental::TlsServerCredentialsOptions options(
-      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
-          config.key, config.certificate, config.ca, static_cast<unsigned>(seconds)));
-  options.watch_root_certs();
-  options.watch_identity_key_cert_pairs();
-  options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  std::shared_ptr<grpc::ServerCredentials> credentials =
-      grpc::experimental::TlsServerCredentials(options);
-  if (credentials == nullptr) return absl::InternalError("gRPC refused the TLS options");
-  return credentials;
-}
+absl::StatusOr<TlsMaterial> LoadTlsMaterial(const TlsFiles& files,
+                                            const std::string& expected_uri) {
+  absl::StatusOr<std::string> ca = ReadTrustedFile(files.ca, kMaxPemBytes, FileSecrecy::kPublic);
+  if (!ca.ok()) return ca.status();
+  absl::StatusOr<std::string> pem =
+      ReadTrustedFile(files.certificate, kMaxPemBytes, FileSecrecy::kPublic);
+  if (!pem.ok()) return pem.status();
+  absl::StatusOr<std::string> key = ReadTrustedFile(files.key, kMaxPemBytes, FileSecrecy::kSecret);
+  if (!key.ok()) return key.status();
 
-absl::StatusOr<absl::Time> CertificateExpiry(const std::string& path) {
-  const auto certificate = ReadCertificate(path);
-  if (!certificate.ok()) return certificate.status();
-  std::tm end{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate->get()), &end) != 1) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": its end of validity is malformed"));
+  const auto authorities = ParseCertificates(*ca);
+  if (!authorities.ok()) return At(files.ca, authorities.status());
+  const auto chain = ParseCertificates(*pem);
+  if (!chain.ok()) return At(files.certificate, chain.status());
+  X509& leaf = *chain->front();
+  if (absl::Status s = CheckKey(files.key, *key, leaf, files.certificate); !s.ok()) return s;
+  if (UriNames(leaf) != std::vector<std::string>{expected_uri}) {
+    return absl::FailedPreconditionError(absl::StrCat(files.certificate,
+                                                      ": not the certificate of ", expected_uri,
+                                                      ": does agent.yaml name another node?"));
   }
-  return absl::FromTM(end, absl::UTCTimeZone());
+  if (absl::Status s = VerifyServerCertificate(leaf, *chain, *authorities); !s.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(files.certificate, " under ", files.ca, ": ", s.message(),
+                     ": have the bastion issue a new one, and check this node's clock"));
+  }
+  const absl::StatusOr<absl::Time> expires = ExpiryOf(leaf);
+  if (!expires.ok()) return At(files.certificate, expires.status());
+  return TlsMaterial{.ca = *std::move(ca),
+                     .certificate = *std::move(pem),
+                     .key = *std::move(key),
+                     .expires = *expires};
 }
 
 }  // namespace bpa::gateway

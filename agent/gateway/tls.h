@@ -1,4 +1,4 @@
-// The gateway's TLS: mutual, version 1.3 only, renewed without a restart.
+// Mutual TLS 1.3 with certificates that are renewed under a running server.
 #ifndef BPA_AGENT_GATEWAY_TLS_H_
 #define BPA_AGENT_GATEWAY_TLS_H_
 
@@ -10,25 +10,53 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "agent/gateway/config.h"
 
 namespace bpa::gateway {
 
-// Makes every SSL_CTX of this process refuse all before TLS 1.3. gRPC 1.51 has no option for it,
-// but libssl applies the `system_default` section of its configuration to each new context
-// (SSL_CTX_new(3), config(5)), and gRPC's own minimum of 1.2 does not take it back. Call once,
-// before any context is made and before threads are started.
+// Makes every TLS context of this process refuse TLS 1.2 and older, and keep no session tickets
+// (a resumed session would outlive its certificate). gRPC 1.51 has no public setting for it, but
+// OpenSSL applies its `system_default` section to each new SSL_CTX, and gRPC does not take back
+// a protocol that is switched off there. Call before the first SSL_CTX; fails if a new context
+// would still speak TLS 1.2.
 absl::Status RequireTls13();
 
-// Clients must present a certificate of the configured CA. The three files are looked at again
-// every `refresh`: a renewed certificate serves the next handshake. FailedPrecondition, before
-// anything is served, when a file is missing, unreadable, loosely permitted (key), does not parse,
-// or when key and certificate do not belong together.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const Config& config, absl::Duration refresh);
+struct TlsFiles {
+  // The authority whose certificates are accepted: PEM, one or more.
+  std::string ca;
+  // The node's certificate, then any intermediates.
+  std::string certificate;
+  // May be read by nobody but owner and group.
+  std::string key;
+};
 
-// End of the certificate's validity. Reads the file anew.
-absl::StatusOr<absl::Time> CertificateExpiry(const std::string& path);
+// Files that were read, and fit together.
+struct TlsMaterial {
+  std::string ca;
+  std::string certificate;
+  std::string key;
+  absl::Time expires;
+};
+
+// FailedPrecondition names the file and what is wrong: permissions, not PEM, key and certificate
+// that do not belong together, a certificate that is not valid now, not the authority's, or not
+// `expected_uri`'s.
+absl::StatusOr<TlsMaterial> LoadTlsMaterial(const TlsFiles& files, const std::string& expected_uri);
+
+// Looks at the files before every handshake (three calls of stat, no timer) and loads them anew
+// when they have changed. While the new ones do not pass LoadTlsMaterial the old ones stay in use,
+// and the log says why. Safe to use from several threads.
+class TlsReloader {
+ public:
+  virtual ~TlsReloader() = default;
+  // Of the certificate in use.
+  virtual absl::Time expires() const = 0;
+  // Server credentials that ask for a client certificate and demand that it is the authority's.
+  // They keep this object alive.
+  virtual std::shared_ptr<grpc::ServerCredentials> MakeCredentials() = 0;
+};
+
+absl::StatusOr<std::shared_ptr<TlsReloader>> OpenTls(const TlsFiles& files,
+                                                     const std::string& expected_uri);
 
 }  // namespace bpa::gateway
 

@@ -1,0 +1,31 @@
+#include "agent/gateway/request.h"
+
+#include <spdlog/spdlog.h>
+
+#include "absl/strings/escaping.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace bpa::gateway {
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+}
+
+grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
+                   const PeerCheck& peers, size_t request_bytes,
+                   const std::function<absl::Status()>& handle) {
+  const absl::Time start = absl::Now();
+  const absl::StatusOr<std::string> name = peers.Check(context);
+  const absl::Status status = name.ok() ? handle() : name.status();
+  // Escaped: a message may hold what a client or a file on the node chose.
+  spdlog::log(status.ok() ? spdlog::level::info : spdlog::level::warn,
+              "{} controller={} peer={} bytes={} status={} ms={}{}{}", method,
+              name.ok() ? *name : "-", context.peer(), request_bytes,
+              absl::StatusCodeToString(status.code()),
+              absl::ToInt64Milliseconds(absl::Now() - start),
+              status.ok() ? "" : " message=", absl::CHexEscape(status.message()));
+  return ToGrpc(status);
+}
+
+}  // namespace bpa::gateway
