@@ -22,3 +22,9 @@ if(BPA_SANITIZERS)
                       -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${BPA_SANITIZERS})
 endif()
+
+if(BPA_FUZZERS)
+  # Coverage counters in everything, so that libFuzzer sees where an input leads.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -80,7 +80,7 @@ TEST_F(TrustStoreTest, RefusesADirectoryThatGroupOrWorldMayWrite) {
 }
 
 TEST_F(TrustStoreTest, RefusesAFileOrDirectoryOfAnotherUser) {
-  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  ASSERT_EQ(geteuid(), 0u) << "only root can give a file away: run the tests as root";
   const std::string path = directory_.Write("alice.pem", pem_);
   ASSERT_EQ(chown(path.c_str(), 12345, static_cast<gid_t>(-1)), 0);
   EXPECT_THAT(Load(), RefusedFile("alice.pem", "uid 12345"));
