@@ -22,6 +22,11 @@ using ::bpa::testing::StatusIs;
 using ::bpa::testing::Testdata;
 using ::testing::HasSubstr;
 
+// As PROTOCOL.md says.
+static_assert(kFrameHeaderBytes == 12);
+static_assert(kMaxFrameBodyBytes == 264091);
+static_assert(kMaxErrorMessageBytes == 4096);
+
 absl::Time Soon() { return absl::Now() + absl::Seconds(30); }
 
 auto Refused(const std::string& message) {
