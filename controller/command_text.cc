@@ -11,7 +11,8 @@
 namespace bpa::controller {
 namespace {
 
-std::string Safe(const std::string& text) { return absl::Utf8SafeCEscape(text); }
+// Beyond ASCII too: Unicode has control characters and ways to turn text around.
+std::string Safe(const std::string& text) { return absl::CEscape(text); }
 
 std::string Line(const char* label, const std::string& text) {
   return absl::StrFormat("%-10s %s\n", label, text);

@@ -57,8 +57,7 @@ void ShowCommand(const GlobalOptions& global, const CommandFile& file, absl::Tim
   stream << CommandText(file.command, now);
   for (const EnvelopeSignature& signature : file.envelope.signatures) {
     // Who is trusted, only the nodes know.
-    stream << "Signature  by a key that calls itself " << absl::Utf8SafeCEscape(signature.key_id)
-           << "\n";
+    stream << "Signature  by a key that calls itself " << absl::CEscape(signature.key_id) << "\n";
   }
   stream << std::flush;
 }
