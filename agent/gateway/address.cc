@@ -41,7 +41,8 @@ uint16_t SocketAddress::port() const {
 absl::StatusOr<SocketAddress> ParseSocketAddress(std::string_view text) {
   const size_t colon = text.rfind(':');
   uint32_t port = 0;
-  if (colon == std::string_view::npos || text.size() - colon > 6 || text[colon + 1] == '+' ||
+  if (colon == std::string_view::npos || text.size() - colon > 6 ||
+      text.find_first_not_of("0123456789", colon + 1) != std::string_view::npos ||
       !absl::SimpleAtoi(std::string(text.substr(colon + 1)), &port) || port > 65535) {
     return NotAnAddress(text);
   }

@@ -2,7 +2,6 @@
 
 #include <malloc.h>
 #include <sys/signalfd.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,9 +9,11 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "agent/gateway/notify.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::gateway {
+
 absl::Status PrepareProcess() {
   if (geteuid() == 0) {
     return absl::PermissionDeniedError(
@@ -22,6 +23,8 @@ absl::Status PrepareProcess() {
                            "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "NO_PROXY"}) {
     unsetenv(name);
   }
+  // A log that nobody reads any more must not end the service.
+  std::signal(SIGPIPE, SIG_IGN);
   // One arena is plenty for a relay; what one request needed goes back to the system.
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 256 * 1024);
@@ -43,17 +46,14 @@ absl::StatusOr<int> MakeStopDescriptor() {
 }
 
 absl::Status RunUntilStopped(Server& server, int stop) {
-  uint64_t watchdog = 0;
-  // sd_watchdog_enabled(3): ping at half the time. Without a watchdog nothing wakes up at rest.
-  const absl::Duration interval = sd_watchdog_enabled(0, &watchdog) > 0
-                                      ? absl::Microseconds(watchdog) / 2
-                                      : absl::InfiniteDuration();
-  sd_notify(0, server.ExecutorCanBeStarted()
-                   ? "READY=1\nSTATUS=Serving"
-                   : "READY=1\nSTATUS=Serving, but the executor's socket is missing");
+  // Told twice as often as asked. Without a watchdog nothing wakes up at rest.
+  const absl::Duration interval = WatchdogTimeout() / 2;
+  Notify(server.ExecutorCanBeStarted()
+             ? "READY=1\nSTATUS=Serving"
+             : "READY=1\nSTATUS=Serving, but the executor's socket is missing");
   return server.Run(
-      stop, interval, [] { sd_notify(0, "WATCHDOG=1"); },
-      [] { sd_notify(0, "STOPPING=1\nSTATUS=Ending requests"); });
+      stop, interval, [] { Notify("WATCHDOG=1"); },
+      [] { Notify("STOPPING=1\nSTATUS=Ending requests"); });
 }
 
 }  // namespace bpa::gateway

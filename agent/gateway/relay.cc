@@ -28,8 +28,9 @@ constexpr char kMayHaveRun[] =
 
 absl::Status Cancelled() {
   return absl::CancelledError(
-      "the client left; the executor finishes what it has accepted: ask for the report by the "
-      "command's id");
+      "the client left, or the gateway is stopping; the executor finishes what it has accepted: "
+      "ask "
+      "for the report by the command's id");
 }
 
 // Returns once `fd` can be read.
