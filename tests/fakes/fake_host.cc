@@ -189,6 +189,9 @@ absl::Status FakeHost::SetOwner(const std::string& path, std::optional<uint32_t>
   return faults_.Call(absl::StrCat("SetOwner ", path), [&]() -> absl::Status {
     const absl::StatusOr<Found> found = Find(path);
     if (!found.ok()) return found.status();
+    if (found->node->type == FileType::kSymlink) {
+      return absl::FailedPreconditionError(absl::StrCat(path, " is a symbolic link"));
+    }
     if (found->filesystem->read_only) {
       return absl::FailedPreconditionError(absl::StrCat(path, ": Read-only file system"));
     }
