@@ -38,7 +38,8 @@ struct FileInfo {
 struct TreeSummary {
   uint64_t entries = 0;
   uint64_t bytes = 0;  // apparent sizes of regular files
-  // SHA-256 over the sorted listing (path, type, mode, owner, size, mtime): a plan is bound to it.
+  // SHA-256 (32 bytes) over the sorted listing (path, type, mode, owner, size, mtime): a plan is
+  // bound to it.
   std::string digest;
 };
 

@@ -12,7 +12,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "agent/executor/linux/mountinfo.h"
 #include "agent/executor/linux/paths.h"
@@ -62,7 +61,8 @@ class Digest {
                                    &length) != 1) {
       return absl::InternalError("libcrypto has no SHA-256");
     }
-    return absl::BytesToHexString(bytes.substr(0, length));
+    bytes.resize(length);
+    return bytes;
   }
 
  private:
