@@ -1,36 +1,24 @@
 // `apply --signed FILE`: a command that was signed elsewhere or is sent again.
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <ostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "controller/apply_flow.h"
-#include "controller/report_check.h"
+#include "controller/command_file.h"
+#include "controller/command_text.h"
 #include "controller/report_text.h"
 #include "proto/envelope.h"
-#include "proto/trusted_file.h"
 
 namespace bpa::controller {
 namespace {
 
-// Whoever owns the file: its signatures say whose it is, and the nodes check them.
 absl::StatusOr<SignedCommand> ReadSigned(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return ErrnoStatus(errno, "open", path);
-  SignedCommand command;
-  command.envelope.resize(kMaxEnvelopeBytes + 1);
-  file.read(command.envelope.data(), static_cast<std::streamsize>(command.envelope.size()));
-  command.envelope.resize(static_cast<size_t>(file.gcount()));
-  absl::StatusOr<SentCommand> sent = ReadSentCommand(command.envelope);
-  if (!sent.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": not a signed command: ", sent.status().message()));
-  }
-  command.command = std::move(sent->command);
-  return command;
+  absl::StatusOr<CommandFile> file = ReadCommandFile(path);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<std::string> bytes = EncodeEnvelope(file->envelope);
+  if (!bytes.ok()) return bytes.status();
+  return SignedCommand{.command = std::move(file->command), .envelope = *std::move(bytes)};
 }
 
 // The targets among the selected nodes; whoever is named must be a target.
@@ -57,11 +45,7 @@ absl::StatusOr<std::vector<Node>> Targets(const Session& session, const FleetReq
 }
 
 bool ConfirmedSigned(const GlobalOptions& global, const v1::Command& command, size_t nodes) {
-  const std::string reason =
-      command.reason().empty() ? "" : absl::StrCat(", because: ", command.reason());
-  global.err << "Command " << command.id() << ": " << ModeWord(command.mode()) << " on cluster "
-             << Printable(command.cluster()) << ", asked for by "
-             << Printable(command.operator_name()) << Printable(reason) << ".\n";
+  global.err << CommandText(command, absl::Now());
   if (!Confirm(global, absl::StrCat("Send it to ", Plural(nodes, "node"), "?"))) return false;
   if (!command.reset_directories()) return true;
   const std::string question =

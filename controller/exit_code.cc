@@ -5,20 +5,24 @@
 namespace bpa::controller {
 namespace {
 
-bool Differs(const v1::Report& report) {
-  return std::any_of(report.resources().begin(), report.resources().end(),
-                     [](const v1::ResourceResult& resource) {
-                       return resource.status() == v1::RESOURCE_STATUS_WOULD_CHANGE;
-                     });
+bool Has(const v1::Report& report, v1::ResourceStatus status) {
+  return std::any_of(
+      report.resources().begin(), report.resources().end(),
+      [&](const v1::ResourceResult& resource) { return resource.status() == status; });
 }
 
-// Whatever the outcome says: a report with a failed resource is a failure.
+// What an observation skipped lies beneath a volume that is not mounted as wanted: a difference.
+bool Differs(const v1::Report& report) {
+  return Has(report, v1::RESOURCE_STATUS_WOULD_CHANGE) || Has(report, v1::RESOURCE_STATUS_SKIPPED);
+}
+
+// Whatever the outcome says, a failed resource is a failure.
 bool ReportFailed(const v1::Report& report) {
-  if (report.outcome() != v1::OUTCOME_SUCCEEDED) return true;
-  return std::any_of(report.resources().begin(), report.resources().end(),
-                     [](const v1::ResourceResult& resource) {
-                       return resource.status() == v1::RESOURCE_STATUS_FAILED;
-                     });
+  if (Has(report, v1::RESOURCE_STATUS_FAILED)) return true;
+  const bool only_observed = report.mode() != v1::MODE_APPLY;
+  const bool skipped = Has(report, v1::RESOURCE_STATUS_SKIPPED);
+  if (only_observed && skipped && report.outcome() == v1::OUTCOME_FAILED) return false;
+  return report.outcome() != v1::OUTCOME_SUCCEEDED || (skipped && !only_observed);
 }
 
 ExitCode NodeExitCode(const NodeResult& result) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/exit_code.h"
 #include "controller/report_text.h"
 
 namespace bpa::controller {
@@ -15,7 +16,9 @@ constexpr size_t kAspectWidth = 12;
 bool IsNothing(const std::string& state) {
   constexpr const char* kNothing[] = {"",        "absent", "blank",       "missing", "none",
                                       "nothing", "unset",  "not mounted", "no entry"};
-  return std::any_of(std::begin(kNothing), std::end(kNothing),
+  // "blank, 2 TiB, vol-..." says of what.
+  return state.starts_with("blank,") ||
+         std::any_of(std::begin(kNothing), std::end(kNothing),
                      [&](const char* word) { return state == word; });
 }
 
@@ -108,28 +111,27 @@ std::string Tally(const std::vector<NodeResult>& results) {
 }
 
 std::string Summary(const std::vector<NodeResult>& results, v1::Mode mode) {
-  const auto count = [&](auto predicate) {
-    return static_cast<size_t>(std::count_if(results.begin(), results.end(), predicate));
-  };
-  const size_t differing = count(
-      [](const NodeResult& result) { return CountResources(result.report).would_change > 0; });
-  const size_t silent =
-      count([](const NodeResult& result) { return result.state != NodeState::kReported; });
-  const size_t failing = count([](const NodeResult& result) {
+  size_t differing = 0;
+  size_t failing = 0;
+  size_t silent = 0;
+  size_t as_wanted = 0;
+  for (const NodeResult& result : results) {
     const Counts counts = CountResources(result.report);
-    return counts.failed + counts.skipped > 0;
-  });
-  std::string text = mode == v1::MODE_VERIFY ? "Drift: " : "Plan: ";
-  if (differing == 0) {
-    absl::StrAppend(&text, silent + failing == 0 ? "none, " : "none found, ",
-                    Plural(results.size() - silent - failing, "node"), " as wanted");
-  } else {
-    absl::StrAppend(&text, Tally(results), " on ", differing, " of ",
-                    Plural(results.size(), "node"));
+    const bool differs = counts.would_change + counts.skipped > 0;
+    if (result.state != NodeState::kReported) ++silent;
+    if (counts.failed > 0) ++failing;
+    if (differs) ++differing;
+    if (result.state == NodeState::kReported && !Failed(result) && !differs) ++as_wanted;
   }
-  if (failing > 0) absl::StrAppend(&text, "; ", Plural(failing, "node"), " with problems");
-  if (silent > 0) absl::StrAppend(&text, "; ", Plural(silent, "node"), " without an answer");
-  return text + ".\n";
+  std::vector<std::string> parts;
+  if (const std::string tally = Tally(results); !tally.empty()) {
+    parts.push_back(absl::StrCat(tally, " on ", differing, " of ", Plural(results.size(), "node")));
+  }
+  if (as_wanted > 0) parts.push_back(absl::StrCat(Plural(as_wanted, "node"), " as wanted"));
+  if (failing > 0) parts.push_back(absl::StrCat(Plural(failing, "node"), " with problems"));
+  if (silent > 0) parts.push_back(absl::StrCat(Plural(silent, "node"), " without an answer"));
+  return absl::StrCat(mode == v1::MODE_VERIFY ? "Drift: " : "Plan: ", absl::StrJoin(parts, "; "),
+                      ".\n");
 }
 
 }  // namespace
