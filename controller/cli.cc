@@ -38,6 +38,9 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
          "How results are printed: text or json")
       ->check(CLI::IsMember({"text", "json"}).description(""))
       ->type_name("FORMAT");
+  app.add_option("--operator", global.operator_name,
+                 "Who asks, for the record ($SUDO_USER, else $USER, at this host)")
+      ->type_name("NAME");
   app.add_flag_callback(
       "--no-color", [&global] { global.color = false; }, "No colour, even on a terminal");
 }

@@ -39,7 +39,9 @@ absl::StatusOr<SignedCommand> Session::Sign(const std::vector<Node>& nodes,
                                             const CommandOptions& options) const {
   absl::StatusOr<PrivateKey> key = home_.ReadSigningKey();
   if (!key.ok()) return key.status();
-  absl::StatusOr<v1::Command> command = BuildCommand(cluster_, nodes, options, absl::Now());
+  CommandOptions named = options;
+  if (named.operator_name.empty()) named.operator_name = global_->operator_name;
+  absl::StatusOr<v1::Command> command = BuildCommand(cluster_, nodes, named, absl::Now());
   if (!command.ok()) return command.status();
   absl::StatusOr<Envelope> envelope = WrapCommand(*command);
   if (!envelope.ok()) return envelope.status();

@@ -36,7 +36,8 @@ struct GlobalOptions {
   GlobalOptions(std::istream& in_stream, std::ostream& out_stream, std::ostream& err_stream)
       : in(in_stream), out(out_stream), err(err_stream) {}
 
-  std::string home;  // --home as given; see Home::Locate
+  std::string home;           // --home as given; see Home::Locate
+  std::string operator_name;  // --operator; empty: DefaultOperator()
   OutputFormat output = OutputFormat::kText;
   // `out` is a terminal and neither --no-color nor $NO_COLOR nor TERM=dumb says otherwise.
   bool color = false;

@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "controller/command_file.h"
 #include "controller/verb.h"
 #include "controller/version.h"
 #include "tests/controller/run_bpactl.h"
+#include "tests/controller/scratch.h"
 
 namespace bpa::controller {
 namespace {
@@ -42,6 +44,18 @@ TEST(CliTest, RefusesUnknownOptionsAndFormats) {
   const Ran ran = Bpactl({"version", "--output", "xml"});
   EXPECT_EQ(ran.exit_code, kExitUsage);
   EXPECT_THAT(ran.err, HasSubstr("--output: xml not in {text,json}"));
+}
+
+TEST(CliTest, RecordsTheOperatorThatIsNamed) {
+  const Scratch scratch;
+  const std::string home = scratch / "home";
+  const std::string file = scratch / "command.dsse";
+  ASSERT_EQ(Bpactl({"--home", home, "init", "--cluster", "c", "n=a,volume=vol-01234567"}).exit_code,
+            kExitConverged);
+  const Ran ran =
+      Bpactl({"--home", home, "apply", "--yes", "--operator", "carol", "--write", file});
+  ASSERT_EQ(ran.exit_code, kExitConverged) << ran.err;
+  EXPECT_EQ(ReadCommandFile(file)->command.operator_name(), "carol");
 }
 
 TEST(CliTest, PrintsItsVersionAsTextAndAsJson) {
