@@ -10,8 +10,8 @@ breach() {
 
 # A test that no target builds proves nothing.
 while read -r file; do
-  grep -qs "$(basename "$file")" "$(dirname "$file")/CMakeLists.txt" ||
-    breach "$file: not named in $(dirname "$file")/CMakeLists.txt: add it to a bpa_test()"
+  grep -rqs --include=CMakeLists.txt "$(basename "$file")" tests ||
+    breach "$file: no CMakeLists.txt under tests names it: add it to a bpa_test()"
 done < <(git ls-files 'tests/*_test.cc' 'tests/*_test.sh')
 
 # Each promise in BEHAVIOURS.md names tests that exist: `Suite.Name`, or a script's path.
