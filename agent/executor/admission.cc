@@ -53,6 +53,7 @@ absl::Status CheckTimes(const v1::Command& command, const Policy& policy, absl::
 std::string TargetNames(const v1::Command& command) {
   std::vector<std::string> names;
   const int shown = std::min(command.targets_size(), kNamedTargets);
+  names.reserve(static_cast<size_t>(shown) + 1);
   for (int i = 0; i < shown; ++i) names.push_back(command.targets(i).node());
   if (command.targets_size() > shown) {
     names.push_back(absl::StrCat(command.targets_size() - shown, " more"));

@@ -37,7 +37,7 @@ Server::Server(int listener, int stop, RequestHandler& handler, ServerOptions op
     : listener_(listener),
       stop_(stop),
       handler_(handler),
-      options_(std::move(options)),
+      options_(options),
       log_(log),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
