@@ -100,8 +100,9 @@ absl::StatusOr<std::string> DecodePem(std::string_view pem, const std::string& l
   const std::string end = absl::StrCat("-----END ", label, "-----");
   if (!block.starts_with(begin) || !block.ends_with(end) ||
       block.find("-----BEGIN", begin.size()) != std::string::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected one PEM block '", label, "' and nothing else", LabelAdvice(pem, "BEGIN " + label)));
+    return absl::InvalidArgumentError(absl::StrCat("expected one PEM block '", label,
+                                                   "' and nothing else",
+                                                   LabelAdvice(pem, "BEGIN " + label)));
   }
   const std::string line = absl::StrCat(block, "\n");
   const Bio bio(BIO_new_mem_buf(line.data(), static_cast<int>(line.size())));

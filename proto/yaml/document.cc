@@ -223,6 +223,9 @@ absl::Status CheckText(std::string_view text, const std::string& file_name) {
         file_name, 1, 1,
         absl::StrCat("the file is ", text.size(), " bytes long, allowed are ", kMaxDocumentBytes));
   }
+  if (text.starts_with("\xEF\xBB\xBF")) {
+    return ErrorIn(file_name, 1, 1, "starts with a byte order mark: save it as UTF-8 without one");
+  }
   int line = 1;
   size_t line_start = 0;
   for (size_t i = 0; i < text.size();) {

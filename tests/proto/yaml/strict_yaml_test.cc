@@ -198,10 +198,20 @@ TEST(StrictYamlTest, RefusesWhatPeopleDoNotWrite) {
       {"a: 1\n b: 2\n", "f.yaml:2:"},
       {"\ta: 1\n", "f.yaml:1:"},
       {"a: @x\n", "f.yaml:1:4"},
+      {"\xEF\xBB\xBF"
+       "a: 'x'\n",
+       "f.yaml:1:1: starts with a byte order mark"},
   };
   for (const BadText& bad : table) {
     EXPECT_THAT(Parse(bad.text, "f.yaml"), Refused(bad.message)) << bad.text;
   }
+}
+
+TEST(StrictYamlTest, ReadsTheLineEndsOfOtherSystems) {
+  const Value root = Document("a: \"x\"\r\nb: 'ü'\r\nc: [1]\r\n");
+  EXPECT_EQ(root.Get("a")->String().value(), "x");
+  EXPECT_EQ(root.Get("b")->String().value(), "ü");
+  EXPECT_THAT(root.Get("c")->Error("what"), Refused("f.yaml:3:4: c: what"));
 }
 
 TEST(StrictYamlTest, RefusesBytesThatAreNotText) {
