@@ -74,7 +74,7 @@ std::vector<v1::Directory> SortedDirectories(const v1::Role& role) {
 
 absl::Status Planner::AddVolumes() {
   for (const v1::Volume& volume : role_.volumes()) {
-    const absl::Status added = AddVolume(volume);
+    absl::Status added = AddVolume(volume);
     if (!added.ok()) return added;
   }
   return CheckSourcesUsed();
@@ -145,7 +145,7 @@ absl::Status Planner::CheckSourcesUsed() const {
 absl::Status Planner::AddResets() {
   for (const v1::Directory& directory : SortedDirectories(role_)) {
     if (!directory.reset()) continue;
-    const absl::Status may = CheckMayReset(directory.path());
+    absl::Status may = CheckMayReset(directory.path());
     if (!may.ok()) return may;
     const std::string below = BelowVolume(directory.path());
     planned_.push_back({std::make_unique<ResetResource>(directory.path(), context_.command_id,
@@ -157,7 +157,7 @@ absl::Status Planner::AddResets() {
 
 absl::Status Planner::CheckMayReset(const std::string& path) const {
   if (!IsNormalPath(path)) return Invalid(absl::StrCat(Quoted(path), " is not a normal path"));
-  const absl::Status allowed = CheckDirectoryAllowed(policy_, path);
+  absl::Status allowed = CheckDirectoryAllowed(policy_, path);
   if (!allowed.ok()) return allowed;
   if (!policy_.allow_reset) {
     return absl::PermissionDeniedError(absl::StrCat(
@@ -191,7 +191,7 @@ absl::Status Planner::AddDirectories() {
     }
     if (!seen.insert(path).second) return Invalid(absl::StrCat(path, " is there twice"));
     if (directory.mode() > 07777) return Invalid(absl::StrCat(path, " has a mode over 07777"));
-    const absl::Status allowed = CheckDirectoryAllowed(policy_, path);
+    absl::Status allowed = CheckDirectoryAllowed(policy_, path);
     if (!allowed.ok()) return allowed;
     const std::string below = BelowVolume(path);
     auto resource = std::make_unique<DirectoryResource>(
@@ -218,7 +218,7 @@ absl::Status Planner::AddSysctls() {
       return Invalid(absl::StrCat("sysctl ", name, " has the value ", Quoted(sysctl.exactly()),
                                   ", which is not plain words with single blanks"));
     }
-    const absl::Status allowed = CheckSysctlAllowed(policy_, name);
+    absl::Status allowed = CheckSysctlAllowed(policy_, name);
     if (!allowed.ok()) return allowed;
     planned_.push_back({std::make_unique<SysctlResource>(sysctl, host_), "", ""});
   }

@@ -55,14 +55,14 @@ absl::Status DirectoryResource::Converge() {
   if (!state->covering.known) return NotMounted(name(), below_volume_);
   if (state->differences.empty()) return absl::OkStatus();
   if (!state->existing) {
-    const absl::Status made = Make(*state);
+    absl::Status made = Make(*state);
     if (!made.ok()) return made;
   } else if (wanted_.has_mode() && wanted_.mode() != state->existing->mode) {
-    const absl::Status set = host_.SetMode(name(), wanted_.mode());
+    absl::Status set = host_.SetMode(name(), wanted_.mode());
     if (!set.ok()) return set;
   }
   if (state->uid || state->gid) {
-    const absl::Status owned = host_.SetOwner(name(), state->uid, state->gid);
+    absl::Status owned = host_.SetOwner(name(), state->uid, state->gid);
     if (!owned.ok()) return owned;
   }
   return host_.SyncFilesystem(name());
@@ -157,8 +157,7 @@ absl::Status DirectoryResource::Make(const State& state) {
   for (const std::string& path : PathsBetween(state.nearest_parent, name())) {
     if (path == state.nearest_parent) continue;
     const bool itself = path == name();
-    const absl::Status made =
-        host_.MakeDirectory(path, itself ? NewMode() : 0755, state.covering.device);
+    absl::Status made = host_.MakeDirectory(path, itself ? NewMode() : 0755, state.covering.device);
     // A parent that another process has made meanwhile serves as well.
     if (!made.ok() && (itself || !absl::IsAlreadyExists(made))) return made;
   }

@@ -246,7 +246,7 @@ absl::StatusOr<FstabEdit> SetOwnMount(std::string_view text, const OwnMount& mou
     edit.before = std::string(line.text);
     edit.text.replace(line.offset, line.text.size(), edit.after);
   }
-  const absl::Status verified = VerifyEdit(text, edit, *own, mount);
+  absl::Status verified = VerifyEdit(text, edit, *own, mount);
   if (!verified.ok()) return verified;
   return edit;
 }

@@ -16,7 +16,7 @@
 
 namespace bpa::executor {
 
-inline constexpr size_t kMaxFstabBytes = 1024 * 1024;
+inline constexpr size_t kMaxFstabBytes = size_t{1024} * 1024;
 inline constexpr size_t kMaxFstabLines = 10000;
 
 // A line that is not blank and not a comment, its escapes resolved.

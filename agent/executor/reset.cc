@@ -149,13 +149,13 @@ absl::Status ResetResource::CheckNoMounts() {
 absl::Status ResetResource::MakeAnew(const State& state) {
   const absl::StatusOr<FileInfo> former = host_.Inspect(OwnTrash());
   if (!former.ok()) return former.status();
-  const absl::Status made = host_.MakeDirectory(path_, former->mode, state.covering.device);
+  absl::Status made = host_.MakeDirectory(path_, former->mode, state.covering.device);
   if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
   const absl::StatusOr<FileInfo> present = host_.Inspect(path_);
   if (!present.ok()) return present.status();
   // It may have been made by somebody who does not know what it was like.
   if (present->mode != former->mode) {
-    const absl::Status set = host_.SetMode(path_, former->mode);
+    absl::Status set = host_.SetMode(path_, former->mode);
     if (!set.ok()) return set;
   }
   if (present->uid == former->uid && present->gid == former->gid) return absl::OkStatus();

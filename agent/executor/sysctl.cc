@@ -62,14 +62,14 @@ absl::Status SysctlResource::Converge() {
   const absl::StatusOr<State> state = Inspect();
   if (!state.ok()) return InContext(name(), state.status());
   if (state->live_differs) {
-    const absl::Status written = host_.WriteSysctl(name(), WantedValue());
+    absl::Status written = host_.WriteSysctl(name(), WantedValue());
     if (!written.ok()) {
       return InContext(absl::StrCat("the kernel does not accept ", name(), " = ", WantedValue()),
                        written);
     }
   }
   if (!state->boot_differs) return absl::OkStatus();
-  const absl::Status made = host_.MakeDirectory(ParentOf(kOwnSysctlFile), 0755, std::nullopt);
+  absl::Status made = host_.MakeDirectory(ParentOf(kOwnSysctlFile), 0755, std::nullopt);
   if (!made.ok() && !absl::IsAlreadyExists(made)) return InContext(name(), made);
   return InContext(name(), host_.ReplaceFile(kOwnSysctlFile, state->own_before, state->own_after));
 }
@@ -86,7 +86,7 @@ absl::StatusOr<SysctlResource::State> SysctlResource::Inspect() {
                      "', which is not an integer: at_least cannot be applied, use exactly"));
   }
   state.live_differs = !Satisfies(state.live);
-  const absl::Status boot = InspectBoot(state);
+  absl::Status boot = InspectBoot(state);
   if (!boot.ok()) return boot;
   return state;
 }

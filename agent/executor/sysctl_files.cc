@@ -45,12 +45,12 @@ absl::Status AddDirectory(Host& host, const std::string& path,
 absl::StatusOr<std::vector<SysctlDirectory>> ListDirectories(Host& host) {
   std::vector<SysctlDirectory> directories;
   for (const char* path : kDirectories) {
-    const absl::Status added = AddDirectory(host, path, directories);
+    absl::Status added = AddDirectory(host, path, directories);
     if (!added.ok()) return added;
   }
   const absl::StatusOr<FileInfo> lib = host.Inspect("/lib");
   if (lib.ok() && lib->type == FileType::kDirectory) {
-    const absl::Status added = AddDirectory(host, kSplitUsrDirectory, directories);
+    absl::Status added = AddDirectory(host, kSplitUsrDirectory, directories);
     if (!added.ok()) return added;
   }
   return directories;

@@ -12,7 +12,7 @@
 
 namespace bpa::executor {
 
-inline constexpr size_t kMaxSysctlFileBytes = 1024 * 1024;
+inline constexpr size_t kMaxSysctlFileBytes = size_t{1024} * 1024;
 inline constexpr char kSysctlConf[] = "/etc/sysctl.conf";
 
 // The files that systemd-sysctl would read now, in its order, with their contents. A link is

@@ -40,7 +40,7 @@ absl::StatusOr<Disk> FindByVolumeId(const std::string& volume_id, const Policy& 
                                                       matches[1].node, " claim to be ", volume_id,
                                                       ": none is touched; detach one of them"));
   }
-  const absl::Status model = CheckModelAllowed(policy, matches[0].model);
+  absl::Status model = CheckModelAllowed(policy, matches[0].model);
   if (!model.ok()) return InContext(matches[0].node, model);
   return std::move(matches[0]);
 }
@@ -61,7 +61,7 @@ std::string DescribeDisk(const Disk& disk, const v1::VolumeSource& source) {
 absl::StatusOr<Disk> FindVolumeDisk(const v1::VolumeSource& source, const Policy& policy,
                                     Host& host) {
   if (source.has_ebs_volume_id()) return FindByVolumeId(source.ebs_volume_id(), policy, host);
-  const absl::Status allowed = CheckDevicePathAllowed(policy, source.device_path());
+  absl::Status allowed = CheckDevicePathAllowed(policy, source.device_path());
   if (!allowed.ok()) return allowed;
   return host.FindDisk(source.device_path());
 }

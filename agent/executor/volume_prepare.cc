@@ -31,7 +31,7 @@ std::string ChooseUuid(const VolumeWish& wish, const Disk& disk) {
 }
 
 absl::Status Mount(const VolumeWish& wish, const Disk& disk, Host& host) {
-  const absl::Status mounted = host.MountFromFstab(wish.spec.mount_point());
+  absl::Status mounted = host.MountFromFstab(wish.spec.mount_point());
   if (!mounted.ok()) return mounted;
   const absl::StatusOr<std::vector<MountEntry>> mounts = host.ReadMounts();
   if (!mounts.ok()) return mounts.status();
@@ -44,7 +44,7 @@ absl::Status Mount(const VolumeWish& wish, const Disk& disk, Host& host) {
 // `written` is what the file holds unless somebody has edited it since.
 std::string PutBackFstab(const std::optional<std::string>& before, const std::string& written,
                          Host& host) {
-  const absl::Status restored =
+  absl::Status restored =
       before ? host.ReplaceFile(kFstab, written, *before) : host.RemoveTree(kFstab);
   if (restored.ok()) return "/etc/fstab is as it was before";
   return absl::StrCat("and /etc/fstab could not be put back, remove the agent's line: ",
@@ -89,11 +89,11 @@ absl::Status MountByFstab(const VolumeWish& wish, const Disk& disk, const Volume
   if (!edit.ok()) return edit.status();
   const bool changed = !state.fstab_text || edit->text != *state.fstab_text;
   if (changed) {
-    const absl::Status written = host.ReplaceFile(kFstab, state.fstab_text, edit->text);
+    absl::Status written = host.ReplaceFile(kFstab, state.fstab_text, edit->text);
     if (!written.ok()) return written;
   }
   if (state.mounted) return absl::OkStatus();
-  const absl::Status mounted = Mount(wish, disk, host);
+  absl::Status mounted = Mount(wish, disk, host);
   if (mounted.ok()) return absl::OkStatus();
   return absl::Status(
       mounted.code(),

@@ -83,7 +83,7 @@ absl::Status Inspector::InspectMounts() {
     }
   }
   if (const std::optional<MountEntry> top = TopMount(*mounts, mount_point())) {
-    const absl::Status right = CheckMounted(wish_, disk_, *top);
+    absl::Status right = CheckMounted(wish_, disk_, *top);
     // Mounted where it belongs: parts of it may be bound elsewhere, as kubelet does for its pods.
     state_.mounted = right.ok();
     return right;
@@ -144,7 +144,7 @@ absl::Status Inspector::JudgeBlank(const DiskProbe& probe) {
     return Refuse(absl::StrCat("is mounted on ", mount_point(),
                                ", but no filesystem is found on it: it is not touched"));
   }
-  const absl::Status may = CheckMayFormat();
+  absl::Status may = CheckMayFormat();
   if (!may.ok()) return may;
   state_.format = true;
   const bool blank = probe.content == DiskContent::kBlank;
@@ -192,7 +192,7 @@ absl::Status Inspector::InspectHidden() {
   }
   const absl::StatusOr<std::vector<std::string>> names = host_.ListDirectory(mount_point());
   if (!names.ok()) return names.status();
-  const absl::Status hidden = names->empty() ? absl::OkStatus() : JudgeHidden(*names);
+  absl::Status hidden = names->empty() ? absl::OkStatus() : JudgeHidden(*names);
   return hidden.ok() ? CheckNobodyWrites(wish_, host_) : hidden;
 }
 

@@ -22,7 +22,7 @@ namespace bpa::executor {
 inline constexpr char kFstab[] = "/etc/fstab";
 // A filesystem that is smaller than its disk by less is as large as it gets: sizes are rounded to
 // allocation groups and block groups.
-inline constexpr uint64_t kGrowThresholdBytes = 16 * 1024 * 1024;
+inline constexpr uint64_t kGrowThresholdBytes = uint64_t{16} * 1024 * 1024;
 
 // What is wanted, of which disk, by whom.
 struct VolumeWish {

@@ -79,7 +79,7 @@ absl::Status FakeHost::Format(const Disk& disk, Filesystem filesystem, const std
   return faults_.Call(absl::StrCat("Format ", disk.node), [&]() -> absl::Status {
     const absl::StatusOr<FakeDisk*> opened = Open(disk);
     if (!opened.ok()) return opened.status();
-    const absl::Status may = CheckMayFormat(**opened, uuid, resume_unfinished);
+    absl::Status may = CheckMayFormat(**opened, uuid, resume_unfinished);
     if (!may.ok()) return may;
     if (faults_.halved()) {
       (*opened)->content = DiskContent::kOther;
