@@ -26,6 +26,7 @@ std::string DidYouMean(const std::string& word, const std::vector<std::string_vi
 template <typename Named, typename GetName>
 std::vector<std::string_view> Names(const std::vector<Named>& items, GetName get_name) {
   std::vector<std::string_view> names;
+  names.reserve(items.size());
   for (const Named& item : items) names.push_back(get_name(item));
   return names;
 }

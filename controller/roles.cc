@@ -246,8 +246,9 @@ absl::StatusOr<std::vector<v1::Role>> ParseRoles(const Value& roles) {
   absl::Status status =
       ForEachEntry(roles, kMaxRoles, [&parsed](const std::string& name, const Value& value) {
         absl::StatusOr<v1::Role> role = ParseRole(name, value);
-        if (role.ok()) parsed.push_back(*std::move(role));
-        return role.status();
+        if (!role.ok()) return role.status();
+        parsed.push_back(*std::move(role));
+        return absl::OkStatus();
       });
   if (!status.ok()) return status;
   return parsed;
