@@ -83,7 +83,7 @@ absl::Status Executor::CheckNotBusy(const Command& command) {
 absl::StatusOr<Executor::Decision> Executor::Decide(const Command& command) {
   const std::string& id = command.proto().id();
   // One lock over all questions: the answer to the first must still hold at the last.
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Decision decision;
   if (const auto running = runs_.find(id); running != runs_.end()) {
     if (running->second->payload_sha256 != command.payload_sha256()) return IdWasUsed(id);
@@ -126,19 +126,28 @@ absl::StatusOr<std::string> Executor::Execute(std::string_view envelope,
   }
   if (decision->attach != nullptr) {
     summary.answer = "attached";
-    decision->attach->done.WaitForNotification();
-    return decision->attach->result;
+    return AwaitResult(*decision->attach);
   }
   summary.answer = decision->resume ? "resumed" : "carried out";
   absl::StatusOr<std::string> result = CarryOut(*command, *decision, progress);
-  {
-    absl::MutexLock lock(&mutex_);
-    runs_.erase(command->proto().id());
-    if (applying_ == command->proto().id()) applying_.clear();
-  }
-  decision->run->result = result;
-  decision->run->done.Notify();
+  Publish(command->proto().id(), *decision->run, result);
   return result;
+}
+
+absl::StatusOr<std::string> Executor::AwaitResult(const Run& run) {
+  std::unique_lock lock(mutex_);
+  run_ended_.wait(lock, [&] { return run.result.has_value(); });
+  return *run.result;
+}
+
+void Executor::Publish(const std::string& id, Run& run, const absl::StatusOr<std::string>& result) {
+  {
+    const std::lock_guard lock(mutex_);
+    runs_.erase(id);
+    if (applying_ == id) applying_.clear();
+    run.result = result;
+  }
+  run_ended_.notify_all();
 }
 
 absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Decision& decision,
@@ -202,7 +211,7 @@ absl::StatusOr<std::string> Executor::GetReport(std::string_view command_id,
         absl::StrCat(Quoted(command_id), " is not a command id (a lower-case UUIDv7)"));
   }
   summary.command_id = std::string(command_id);
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (runs_.contains(summary.command_id)) {
     return absl::AbortedError(absl::StrCat("command ", summary.command_id,
                                            " is running: ask again when it has finished"));

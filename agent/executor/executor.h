@@ -3,18 +3,17 @@
 #define BPA_AGENT_EXECUTOR_EXECUTOR_H_
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "agent/executor/admission.h"
 #include "agent/executor/command.h"
@@ -46,11 +45,10 @@ class Executor : public RequestHandler {
   void Stop() override;
 
  private:
-  // A command that is being carried out. `result` is set before `done`.
+  // A command that is being carried out.
   struct Run {
     std::string payload_sha256;
-    absl::Notification done;
-    absl::StatusOr<std::string> result = absl::InternalError("not done");
+    std::optional<absl::StatusOr<std::string>> result;  // guarded by mutex_; set when done
   };
 
   // What is to become of a command: exactly one of the first three is set.
@@ -65,8 +63,11 @@ class Executor : public RequestHandler {
   };
 
   absl::StatusOr<Command> ReadCommand(std::string_view envelope, RequestSummary& summary) const;
-  absl::StatusOr<Decision> Decide(const Command& command) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status CheckNotBusy(const Command& command) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Decision> Decide(const Command& command);
+  // With mutex_ held.
+  absl::Status CheckNotBusy(const Command& command);
+  absl::StatusOr<std::string> AwaitResult(const Run& run);
+  void Publish(const std::string& id, Run& run, const absl::StatusOr<std::string>& result);
   absl::StatusOr<std::string> CarryOut(const Command& command, const Decision& decision,
                                        const ProgressSink& progress);
   absl::StatusOr<std::string> SignInterrupted(const CommandRecord& record);
@@ -78,11 +79,11 @@ class Executor : public RequestHandler {
   const Clock clock_;
   std::atomic<bool> stopping_ = false;
 
-  absl::Mutex mutex_;
-  // By command id.
-  std::map<std::string, std::shared_ptr<Run>> runs_ ABSL_GUARDED_BY(mutex_);
-  // The APPLY among them, or empty.
-  std::string applying_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;
+  std::condition_variable run_ended_;
+  // Guarded by mutex_:
+  std::map<std::string, std::shared_ptr<Run>> runs_;  // by command id
+  std::string applying_;                              // the APPLY among them, or empty
 };
 
 }  // namespace bpa::executor

@@ -60,7 +60,7 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& direct
 }
 
 absl::StatusOr<std::optional<CommandRecord>> Journal::Find(const std::string& id) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::optional<CommandRecord> found;
   absl::Status s = Query(
       database_,
@@ -152,8 +152,8 @@ absl::Status Journal::MakeRoom(absl::Time now) {
 }
 
 absl::Status Journal::Accept(const CommandRecord& record) {
-  absl::MutexLock lock(&mutex_);
-  return Atomically(database_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  const std::lock_guard lock(mutex_);
+  return Atomically(database_, [&] {
     absl::Status s = MakeRoom(record.accepted_at);
     return s.ok() ? Insert(record) : s;
   });
@@ -173,20 +173,20 @@ absl::Status Journal::WriteStep(const std::string& id, const StepRecord& step) {
 
 absl::Status Journal::BeginStep(const std::string& id, const StepRecord& step,
                                 const std::optional<StepRecord>& ended) {
-  absl::MutexLock lock(&mutex_);
-  return Atomically(database_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  const std::lock_guard lock(mutex_);
+  return Atomically(database_, [&] {
     absl::Status s = ended ? WriteStep(id, *ended) : absl::OkStatus();
     return s.ok() ? WriteStep(id, step) : s;
   });
 }
 
 absl::Status Journal::EndStep(const std::string& id, const StepRecord& step) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return WriteStep(id, step);
 }
 
 absl::StatusOr<std::vector<StepRecord>> Journal::Steps(const std::string& id) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::vector<StepRecord> steps;
   absl::Status s = Query(
       database_,
@@ -204,8 +204,8 @@ absl::StatusOr<std::vector<StepRecord>> Journal::Steps(const std::string& id) {
 }
 
 absl::Status Journal::Finish(const std::string& id, const std::string& report) {
-  absl::MutexLock lock(&mutex_);
-  return Atomically(database_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  const std::lock_guard lock(mutex_);
+  return Atomically(database_, [&] {
     absl::Status s =
         Run(database_, "UPDATE commands SET report = ? WHERE id = ?",
             [&](SqliteStatement& update) { update.BindBlob(1, report).BindText(2, id); });
@@ -216,8 +216,8 @@ absl::Status Journal::Finish(const std::string& id, const std::string& report) {
 }
 
 absl::Status Journal::RecordFinished(const CommandRecord& record) {
-  absl::MutexLock lock(&mutex_);
-  return Atomically(database_, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  const std::lock_guard lock(mutex_);
+  return Atomically(database_, [&] {
     absl::Status s = Drop(record.id);
     if (s.ok()) s = MakeRoom(record.accepted_at);
     return s.ok() ? Insert(record) : s;
@@ -225,7 +225,7 @@ absl::Status Journal::RecordFinished(const CommandRecord& record) {
 }
 
 absl::Status Journal::BeginFormat(const FormatIntent& intent) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return Run(database_, "INSERT OR REPLACE INTO format_intents VALUES (?, ?, ?, ?)",
              [&](SqliteStatement& insert) {
                insert.BindText(1, intent.disk)
@@ -236,7 +236,7 @@ absl::Status Journal::BeginFormat(const FormatIntent& intent) {
 }
 
 absl::StatusOr<std::optional<FormatIntent>> Journal::UnfinishedFormat(const std::string& disk) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::optional<FormatIntent> found;
   absl::Status s = Query(
       database_, "SELECT size_bytes, filesystem, uuid FROM format_intents WHERE disk = ?",
@@ -252,13 +252,13 @@ absl::StatusOr<std::optional<FormatIntent>> Journal::UnfinishedFormat(const std:
 }
 
 absl::Status Journal::FinishFormat(const std::string& disk) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return Run(database_, "DELETE FROM format_intents WHERE disk = ?",
              [&](SqliteStatement& statement) { statement.BindText(1, disk); });
 }
 
 absl::StatusOr<bool> Journal::ResetDone(const std::string& command_id, const std::string& path) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   bool done = false;
   absl::Status s = Query(
       database_, "SELECT 1 FROM resets WHERE command = ? AND path = ?",
@@ -269,7 +269,7 @@ absl::StatusOr<bool> Journal::ResetDone(const std::string& command_id, const std
 }
 
 absl::Status Journal::RecordReset(const std::string& command_id, const std::string& path) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return Run(database_, "INSERT OR REPLACE INTO resets VALUES (?, ?)",
              [&](SqliteStatement& insert) { insert.BindText(1, command_id).BindText(2, path); });
 }

@@ -8,14 +8,13 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "agent/executor/ledger.h"
 #include "agent/executor/sqlite.h"
@@ -89,15 +88,16 @@ class Journal : public Ledger {
  private:
   Journal(SqliteDatabase database, JournalLimits limits);
 
-  absl::Status MakeRoom(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Drop(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Insert(const CommandRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status WriteStep(const std::string& id, const StepRecord& step)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // With mutex_ held:
+  absl::Status MakeRoom(absl::Time now);
+  absl::Status Drop(const std::string& id);
+  absl::Status Insert(const CommandRecord& record);
+  absl::Status WriteStep(const std::string& id, const StepRecord& step);
 
   const JournalLimits limits_;
-  absl::Mutex mutex_;
-  SqliteDatabase database_ ABSL_GUARDED_BY(mutex_);
+  // std::mutex and not absl::Mutex: ThreadSanitizer cannot see through Debian's Abseil.
+  std::mutex mutex_;
+  SqliteDatabase database_;  // guarded by mutex_
 };
 
 }  // namespace bpa::executor

@@ -100,7 +100,7 @@ absl::Status Server::Accept() {
 }
 
 void Server::Start(int socket) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Connection& connection = connections_.emplace_back();
   connection.socket = socket;
   try {
@@ -121,14 +121,14 @@ void Server::Serve(Connection& connection) {
   const absl::Status told =
       ServeSession(connection.socket, options_.gateway, handler_, options_.limits, summary);
   LogRequest(summary, told, absl::Now() - start);
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   close(connection.socket);
   connection.done = true;
   eventfd_write(wake_, 1);
 }
 
 size_t Server::Reap() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   // A thread that is done holds the mutex no more and only has to return.
   connections_.remove_if([](Connection& connection) {
     if (connection.done) connection.thread.join();
@@ -140,7 +140,7 @@ size_t Server::Reap() {
 void Server::StopAndJoinAll() {
   handler_.Stop();
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     // Ends the waiting for requests; answers still go out.
     for (Connection& connection : connections_) {
       if (!connection.done) shutdown(connection.socket, SHUT_RD);
@@ -150,12 +150,12 @@ void Server::StopAndJoinAll() {
   while (true) {
     std::thread* next = nullptr;
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       if (connections_.empty()) return;
       next = &connections_.front().thread;
     }
     next->join();
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     connections_.pop_front();
   }
 }

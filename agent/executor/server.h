@@ -5,12 +5,10 @@
 #include <sys/types.h>
 
 #include <list>
-#include <memory>
+#include <mutex>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "agent/executor/request_handler.h"
 #include "agent/executor/session.h"
@@ -53,11 +51,11 @@ class Server {
   // True when `stop` became readable or nobody came for idle_timeout.
   absl::StatusOr<bool> WaitForEvent();
   absl::Status Accept();
-  void Start(int socket) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Serve(Connection& connection) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Start(int socket);
+  void Serve(Connection& connection);
   // Joins the threads that have ended. Returns how many have not.
-  size_t Reap() ABSL_LOCKS_EXCLUDED(mutex_);
-  void StopAndJoinAll() ABSL_LOCKS_EXCLUDED(mutex_);
+  size_t Reap();
+  void StopAndJoinAll();
   void LogRequest(const RequestSummary& summary, const absl::Status& told, absl::Duration took);
 
   const int listener_;
@@ -67,8 +65,8 @@ class Server {
   spdlog::logger& log_;
   int wake_ = -1;  // eventfd: a connection has ended
 
-  absl::Mutex mutex_;
-  std::list<Connection> connections_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;
+  std::list<Connection> connections_;  // guarded by mutex_
 };
 
 }  // namespace bpa::executor

@@ -8,11 +8,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "agent/executor/executor.h"
 #include "gtest/gtest.h"
 #include "tests/agent/executor/support.h"
@@ -23,24 +23,24 @@ namespace bpa::executor {
 class Machine {
  public:
   std::map<std::string, std::string> values() const {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     return values_;
   }
   std::string Get(const std::string& name) const {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     const auto found = values_.find(name);
     return found == values_.end() ? "" : found->second;
   }
   void Set(const std::string& name, const std::string& value) {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     values_[name] = value;
   }
   // Called, without a lock, before a sysctl is set. Set it before threads start.
   std::function<void(const std::string& name)> before_set;
 
  private:
-  mutable absl::Mutex mutex_;
-  std::map<std::string, std::string> values_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> values_;
 };
 
 class MachineSysctl : public Resource {
