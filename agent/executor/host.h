@@ -168,8 +168,9 @@ class Host {
   virtual absl::StatusOr<DiskProbe> ProbeDisk(const Disk& disk) = 0;
   // Makes a filesystem with `uuid` under an exclusive whole-disk lock, after probing again under
   // that lock: refuses (FailedPrecondition) anything but blank. `resume_unfinished`: what a killed
-  // mkfs of ours left counts as blank too: a signature with exactly `uuid`, or data without any
-  // signature. Durable when it returns.
+  // mkfs of ours left counts as blank too: a signature with exactly `uuid` on what the kernel does
+  // not mount, or data without any signature. If the kernel does mount it, mkfs had finished, and
+  // it is left as it is. Durable when it returns.
   virtual absl::Status Format(const Disk& disk, Filesystem filesystem, const std::string& uuid,
                               bool resume_unfinished) = 0;
   // Of a mounted filesystem: as DiskProbe::filesystem_bytes.

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "agent/executor/linux/detached_mount.h"
 #include "agent/executor/linux/disk_content.h"
 #include "agent/executor/linux/open_disk.h"
 #include "agent/executor/linux/program.h"
@@ -35,6 +36,16 @@ std::string Describe(const DiskProbe& probe) {
   if (probe.content == DiskContent::kOther) return probe.description;
   return absl::StrCat("a filesystem of type ", std::string(FilesystemName(probe.filesystem)),
                       " with UUID ", probe.uuid);
+}
+
+// Whether the filesystem that was begun with `uuid` had been finished when its maker was killed:
+// the kernel mounts it. mkfs writes what the kernel insists on last, and somebody may have used the
+// filesystem since: a whole one is never made anew. Reads only.
+bool IsFinished(const Disk& disk, int fd, Filesystem filesystem, const std::string& uuid) {
+  const absl::StatusOr<DiskFinding> found = ExamineDisk(fd, disk.size_bytes, disk.node);
+  return found.ok() && found->probe.content == DiskContent::kFilesystem &&
+         found->probe.filesystem == filesystem && found->probe.uuid == uuid &&
+         DetachedMount::Make(fd, filesystem, MountAccess::kReadOnly, disk.node).ok();
 }
 
 // Returns once the disk is blank, if it may be made so.
@@ -78,6 +89,7 @@ absl::Status LinuxHost::Format(const Disk& disk, Filesystem filesystem, const st
   // ours is alive, even if we are not.
   if (absl::Status s = LockDescriptor(fd->get(), LOCK_EX, disk.node); !s.ok()) return s;
   if (absl::Status s = CheckNotInUse(disk, fd->get(), MountedIs::kInUse); !s.ok()) return s;
+  if (resume_unfinished && IsFinished(disk, fd->get(), filesystem, uuid)) return absl::OkStatus();
   if (absl::Status s = MakeBlank(disk, fd->get(), uuid, resume_unfinished); !s.ok()) return s;
   if (absl::Status s = RunMkfs(fd->get(), filesystem, uuid); !s.ok()) return s;
   if (fsync(fd->get()) != 0) return ErrnoStatus(errno, "fsync", disk.node);

@@ -72,6 +72,22 @@ TEST_F(FormatTest, RefusesAFilesystemThatIsNotOursAlsoWhenResuming) {
   }
 }
 
+// The crash may have come after mkfs had ended: then somebody may have used the filesystem since.
+TEST_F(FormatTest, LeavesAFinishedFilesystemOfItsOwnAsItIsWhenResuming) {
+  for (const Filesystem filesystem : {Filesystem::kXfs, Filesystem::kExt4}) {
+    const LoopDisk disk(512 * kMiB);
+    ASSERT_THAT(host_.Format(disk.disk(), filesystem, kUuid, false), IsOk());
+    const Scratch scratch;
+    {
+      const TestMount mount(disk.node(), scratch.path(), std::string(FilesystemName(filesystem)));
+      WriteFile(scratch / "precious", "data");
+    }
+    EXPECT_THAT(host_.Format(disk.disk(), filesystem, kUuid, true), IsOk());
+    const TestMount mount(disk.node(), scratch.path(), std::string(FilesystemName(filesystem)));
+    EXPECT_EQ(ReadAll(scratch / "precious"), "data");
+  }
+}
+
 TEST_F(FormatTest, RefusesDataWithoutASignatureUnlessItsOwnMkfsWasKilled) {
   for (const uint64_t offset : {uint64_t{5000}, 511 * kMiB}) {
     const LoopDisk disk(512 * kMiB);
