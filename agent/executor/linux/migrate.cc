@@ -103,7 +103,7 @@ absl::Status CheckComplete(int source, int volume, const std::string& directory)
 absl::Status Copy(int source, int volume, const std::string& directory) {
   if (absl::Status s = AdoptRootAttributes(source, volume, directory); !s.ok()) return s;
   absl::Status copied = CopyThroughStaging(source, volume, directory);
-  const absl::Status cleaned = RemoveBelow(volume, kStagingName, kStagingName);
+  absl::Status cleaned = RemoveBelow(volume, kStagingName, kStagingName);
   if (!copied.ok()) return copied;
   if (!cleaned.ok()) return cleaned;
   if (absl::Status s = SetDirectoryTimes(source, volume, directory); !s.ok()) return s;

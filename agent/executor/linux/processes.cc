@@ -66,7 +66,7 @@ std::optional<Place> Locate(const std::vector<MountEntry>& mounts, std::string_v
 
 class Search {
  public:
-  Search(std::string top, std::vector<MountEntry> mounts)
+  Search(std::string top, const std::vector<MountEntry>& mounts)
       : top_(std::move(top)),
         own_namespace_(Link("/proc/self/ns/mnt")),
         place_(Locate(mounts, top_)) {}
@@ -158,7 +158,7 @@ absl::StatusOr<std::vector<ProcessUse>> LinuxHost::ProcessesUsing(const std::str
   if (!proc.valid()) return ErrnoStatus(errno, "open", "/proc");
   absl::StatusOr<std::vector<std::string>> names = DirectoryNames(proc.get(), "/proc");
   if (!names.ok()) return names.status();
-  Search search(path, *std::move(mounts));
+  Search search(path, *mounts);
   for (const std::string& name : *names) {
     int pid = 0;
     if (absl::SimpleAtoi(name, &pid) && pid != getpid()) search.LookAt(pid);

@@ -20,7 +20,7 @@
 namespace bpa::executor {
 namespace {
 
-constexpr size_t kMaxValue = 64 * 1024;
+constexpr size_t kMaxValue = size_t{64} << 10;
 
 // vm.max_map_count -> /proc/sys/vm/max_map_count. Checked again here, where it matters.
 absl::StatusOr<std::string> SysctlPath(const std::string& name) {
