@@ -1,4 +1,5 @@
 // bpactl: the administrator's end, on the bastion.
+#include <grpc/support/log.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -16,9 +17,16 @@ bool WantsColor() {
          term != nullptr && std::string_view(term) != "dumb";
 }
 
+// What gRPC writes to standard error on its own goes between the lines of the progress, and what it
+// says of failures is in their statuses. $GRPC_VERBOSITY brings it back.
+void SilenceGrpc() {
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  SilenceGrpc();
   bpa::controller::GlobalOptions global(std::cin, std::cout, std::cerr);
   global.color = WantsColor();
   global.interactive = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;

@@ -33,7 +33,7 @@ std::string ApplyQuestion(const std::vector<NodeResult>& plan) {
   if (!silent.empty()) {
     absl::StrAppend(&question, " (not to ", absl::StrJoin(silent, ", "), ", which did not answer)");
   }
-  return question + "? Type yes: ";
+  return question + "?";
 }
 
 std::string ResetWarning(const std::vector<NodeResult>& plan) {

@@ -16,7 +16,7 @@ std::vector<Node> NodesToApply(const std::vector<Node>& nodes, const std::vector
 // True if some node of the plan differs from what is wanted.
 bool HasChanges(const std::vector<NodeResult>& plan);
 
-// "Apply these changes to 3 nodes (not to node-3, which did not answer)? Type yes: ".
+// "Apply these changes to 3 nodes (not to node-3, which did not answer)?"
 std::string ApplyQuestion(const std::vector<NodeResult>& plan);
 
 // Names every directory that would be emptied, with its nodes; empty when there is none.

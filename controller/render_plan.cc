@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kAspectWidth = 12;
 
 bool IsNothing(const std::string& state) {
-  constexpr const char* kNothing[] = {"",        "absent", "blank",       "missing", "none",
-                                      "nothing", "unset",  "not mounted", "no entry"};
+  constexpr const char* kNothing[] = {"",        "absent",  "blank",       "missing", "none",
+                                      "nothing", "not set", "not mounted", "no entry"};
   // "blank, 2 TiB, vol-..." says of what.
   return state.starts_with("blank,") ||
          std::any_of(std::begin(kNothing), std::end(kNothing),
