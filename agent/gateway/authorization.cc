@@ -58,7 +58,7 @@ absl::StatusOr<std::string> PeerCheck::Check(const grpc::ServerContext& context)
   if (certificates.size() != 1) {
     return absl::PermissionDeniedError("the connection has no client certificate");
   }
-  const absl::StatusOr<std::string> name =
+  absl::StatusOr<std::string> name =
       ControllerName(std::string_view(certificates[0].data(), certificates[0].size()), cluster_);
   if (name.ok()) connections_.MarkAuthorized(context.peer());
   return name;

@@ -11,7 +11,7 @@
 namespace bpa::gateway {
 namespace {
 
-constexpr size_t kMaxOsReleaseBytes = 16 * 1024;
+constexpr size_t kMaxOsReleaseBytes = size_t{16} * 1024;
 
 std::string ReadOsRelease() {
   std::ifstream file("/etc/os-release", std::ios::binary);

@@ -29,7 +29,7 @@ using Builder = grpc::ServerBuilder;
 constexpr std::chrono::seconds kShutdownGrace(4);
 // Room for the message around an envelope.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxEnvelopeBytes) + 1024;
-constexpr size_t kQuotaBytes = 32 * 1024 * 1024;
+constexpr size_t kQuotaBytes = size_t{32} * 1024 * 1024;
 // The relays, short requests beside them, and gRPC's pollers.
 constexpr int kMaxThreads = 24;
 
@@ -103,7 +103,7 @@ class RunningServer final : public Server {
 
   absl::Status Run(int stop_fd, absl::Duration interval, const std::function<void()>& beat,
                    const std::function<void()>& stopping) override {
-    const absl::Status status =
+    absl::Status status =
         listener_->AcceptUntil(stop_fd, interval, beat, [this](int fd, std::string peer) {
           if (!connections_.Admit(fd, std::move(peer))) {
             close(fd);

@@ -17,7 +17,7 @@
 namespace bpa::gateway {
 namespace {
 
-constexpr size_t kMaxPemBytes = 256 * 1024;
+constexpr size_t kMaxPemBytes = size_t{256} * 1024;
 
 constexpr std::string_view kTlsPolicy =
     "openssl_conf = bpa\n"

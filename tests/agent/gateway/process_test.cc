@@ -68,6 +68,7 @@ class ProcessTest : public testing::Test {
   void StartGateway(bool unprivileged, std::vector<std::string> environment = {}) {
     environment.push_back("NOTIFY_SOCKET=" + notify_path_);
     std::vector<char*> variables;
+    variables.reserve(environment.size() + 1);
     for (std::string& variable : environment) variables.push_back(variable.data());
     variables.push_back(nullptr);
     std::string arguments[] = {"bpa-gateway", "--config", config_};

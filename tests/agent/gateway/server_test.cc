@@ -151,6 +151,7 @@ TEST_F(ServerTest, LetsAControllerInThroughAFloodOfIdleConnections) {
   config_.max_connections = 4;
   StartServer();
   std::vector<int> flood;
+  flood.reserve(4);
   for (int i = 0; i < 4; ++i) flood.push_back(IdleConnection());
   EXPECT_TRUE(Describe(Dial(&controller_)).ok());
   EXPECT_TRUE(IsClosedByServer(flood[0]));

@@ -34,7 +34,7 @@ class ServiceTest : public ServerFixture {
     v1::GetReportRequest request;
     request.set_command_id(id);
     v1::GetReportResponse response;
-    const grpc::Status status = Controller()->GetReport(&context, request, &response);
+    grpc::Status status = Controller()->GetReport(&context, request, &response);
     *report = response.report_envelope();
     return status;
   }
@@ -88,7 +88,7 @@ TEST_F(ServiceTest, TakesTheLargestEnvelopeAndNothingLarger) {
   EXPECT_EQ(executor_->connections(), 1);
   EXPECT_EQ(Execute(std::string(kMaxEnvelopeBytes + 1, 'x')).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(Execute(std::string(4 * 1024 * 1024, 'x')).error_code(),
+  EXPECT_EQ(Execute(std::string(size_t{4} * 1024 * 1024, 'x')).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(Execute("").error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(executor_->connections(), 1);
@@ -122,6 +122,7 @@ TEST_F(ServiceTest, BoundsTheRequestsUnderWay) {
     Send(fd, FrameType::kReport, "report");
   });
   std::vector<std::thread> callers;
+  callers.reserve(kMaxConcurrentRelays);
   std::atomic<int> reported = 0;
   for (int i = 0; i < kMaxConcurrentRelays; ++i) {
     callers.emplace_back([&] { reported += Execute("envelope").ok() ? 1 : 0; });
