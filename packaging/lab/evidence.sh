@@ -96,3 +96,19 @@ evidence_check_sysctl() {
   winner=$(lab_enter "$1" sh -c 'cat /etc/sysctl.d/*bpa*' | grep -c '^vm.max_map_count *= *262144$')
   [[ $winner -eq 1 ]] || evidence_broken "no drop-in of ours sets vm.max_map_count at boot"
 }
+
+# All of host N that a command could change, as text: two snapshots are equal if nothing did.
+# Without what the agent keeps for itself (journal, logs) and what lives on its own in /proc, /run.
+lab_snapshot() {
+  local n=$1
+  lab_enter "$n" bash -c "$(declare -f lab_list_tree)"'
+    find / -mindepth 1 \( -path /proc -o -path /sys -o -path /dev -o -path /usr -o -path /run -o -path /var/lib/bpa-agent \
+      -o -path /var/log -o -path /tmp -o -path /var/tmp \) -prune \
+      -o -printf "%p %y %m %U:%G %s %T@ %l\n" | LC_ALL=C sort
+    sha256sum /etc/fstab /etc/sysctl.d/*
+    lab_list_tree /opt
+    cut -d" " -f4- /proc/1/mountinfo
+    sysctl vm.max_map_count
+    head -c 4194304 /dev/nvme1n1 | sha256sum
+    tail -c 4194304 /dev/nvme1n1 | sha256sum' 2>&1
+}
