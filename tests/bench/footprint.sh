@@ -1,5 +1,7 @@
 # shellcheck shell=bash
-# What the agent costs a node, measured on lab host 1; to be sourced after hosts.sh.
+# What the agent costs a node, measured on lab host 1; to be sourced by run.sh.
+
+: "${bpactl:?}" "${log:?}"
 
 # A field of /proc/PID/status in KiB.
 status_kib() { awk -v field="$2:" '$1 == field {print $2}' "/proc/$1/status"; }
@@ -29,12 +31,13 @@ footprint_start_gateway() {
 }
 
 footprint() {
-  local ready gateway before after executor peak broken=0 i
+  local ready gateway before after executor peak broken=0
   # An apply that formats and migrates: the most that an executor does.
-  lab_reset 1 && "$bpactl" apply --yes node-1 >>"$log" 2>&1 || die "the footprint's apply failed"
+  lab_reset 1 || return 1
+  "$bpactl" apply --yes node-1 >>"$log" 2>&1 || die "the footprint's apply failed"
   executor=$(lab_agent_pids 1 bpa-executor)
   peak=$(status_kib "$executor" VmHWM)
-  ready=$(for i in 1 2 3 4 5; do footprint_start_gateway; done | median)
+  ready=$(for _ in 1 2 3 4 5; do footprint_start_gateway; done | median)
   lab_hold 1 executor
   gateway=$(lab_agent_pids 1 bpa-gateway)
   sleep 5

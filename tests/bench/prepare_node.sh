@@ -19,6 +19,8 @@ if ! findmnt -rno SOURCE /opt >/dev/null; then
   new=$(mktemp -d)
   mount "$disk" "$new"
   cp -a /opt/. "$new/"
+  diff -r --no-dereference /opt "$new"
+  sync -f "$new"
   umount "$new"
   rmdir "$new"
 fi

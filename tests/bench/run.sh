@@ -17,13 +17,13 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$top/packaging/lab/cluster.sh"
 # shellcheck source=tests/bench/baselines.sh
 . "$top/tests/bench/baselines.sh"
-# shellcheck source=tests/bench/footprint.sh
-. "$top/tests/bench/footprint.sh"
 
 runs=${BPA_BENCH_RUNS:-15}
 bpactl=$BPA_LAB_BUILD/controller/bpactl
 export BPA_HOME=$BPA_LAB_DIR/home
 log=$BPA_LAB_DIR.log
+# shellcheck source=tests/bench/footprint.sh
+. "$top/tests/bench/footprint.sh"
 untuned=65530
 map_count=$(cat /proc/sys/vm/max_map_count)
 missed=0
@@ -33,6 +33,7 @@ die() {
   exit 1
 }
 
+# shellcheck disable=SC2317  # called by the trap
 on_exit() {
   local code=$?
   trap - EXIT INT TERM
@@ -41,6 +42,7 @@ on_exit() {
   exit "$code"
 }
 
+# shellcheck disable=SC2317  # called by time_once, by name
 baseline_bpactl() { "$bpactl" apply --yes; }
 
 # A node with an empty, formatted volume that nobody has mounted.
@@ -63,10 +65,11 @@ settle() {
 }
 
 check_prepared() {
-  local n
+  local n part
   for n in $(lab_numbers); do
-    evidence_check_mount "$n" && evidence_check_directories "$n" && evidence_check_opt "$n" ||
-      die "$1 did not prepare $(lab_name "$n")"
+    for part in mount directories opt; do
+      "evidence_check_$part" "$n" || die "$1 did not prepare $(lab_name "$n")"
+    done
   done
 }
 
@@ -114,11 +117,13 @@ row() {
 trap on_exit EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-lab_down && lab_up || die "the hosts could not be made"
+lab_down
+lab_up || die "the hosts could not be made"
 : >"$log"
 baselines_start || die "sshd could not be started"
-cluster_init "$bpactl" >>"$log" && cluster_install_bundles && cluster_wait_ready ||
-  die "the cluster could not be made; see $log"
+cluster_init "$bpactl" >>"$log" || die "bpactl init failed; see $log"
+cluster_install_bundles || die "the nodes could not be configured"
+cluster_wait_ready || die "not every gateway came up"
 
 measure bpactl "$runs"
 ours_prepare=$prepare_ms ours_converge=$converge_ms
