@@ -1,4 +1,5 @@
 #include "agent/executor/linux/mountinfo.h"
+#include "agent/executor/path.h"
 
 #include <gtest/gtest.h>
 #include <sys/sysmacros.h>
