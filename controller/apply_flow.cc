@@ -19,7 +19,7 @@
 namespace bpa::controller {
 namespace {
 
-constexpr size_t kMaxPlanFileBytes = 16 * 1024 * 1024;
+constexpr size_t kMaxPlanFileBytes = size_t{16} * 1024 * 1024;
 constexpr unsigned kCommandFileMode = 0644;
 
 CommandOptions OptionsFor(const FleetRequest& request, v1::Mode mode) {

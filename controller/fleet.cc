@@ -108,6 +108,7 @@ class FleetRun {
 
 std::vector<NodeResult> NoneSent(const std::vector<Node>& nodes, const absl::Status& why) {
   std::vector<NodeResult> results;
+  results.reserve(nodes.size());
   for (const Node& node : nodes) results.push_back({.node = node.name, .status = why});
   return results;
 }

@@ -20,6 +20,7 @@ struct Ran {
 inline Ran Bpactl(std::vector<std::string> arguments, const std::string& input = "") {
   arguments.insert(arguments.begin(), "bpactl");
   std::vector<const char*> argv;
+  argv.reserve(arguments.size());
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   std::istringstream in(input);
   std::ostringstream out;

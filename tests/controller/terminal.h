@@ -21,6 +21,7 @@ class OnTerminal {
  public:
   explicit OnTerminal(std::vector<std::string> arguments) {
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     winsize size{.ws_row = 40, .ws_col = 120};
