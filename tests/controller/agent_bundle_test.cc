@@ -12,6 +12,7 @@
 #include "agent/executor/admission.h"
 #include "agent/executor/command.h"
 #include "agent/executor/config.h"
+#include "agent/gateway/address.h"
 #include "agent/gateway/config.h"
 #include "controller/cluster_template.h"
 #include "controller/command_builder.h"
@@ -46,10 +47,10 @@ class AgentBundleTest : public testing::Test {
 };
 
 TEST_F(AgentBundleTest, BothProgramsReadTheAgentYaml) {
-  const std::pair<const char*, const char*> listens[] = {{"node-1", "0.0.0.0:7443"},
-                                                         {"node-2", "0.0.0.0:7000"},
-                                                         {"node-3", "[::]:7443"},
-                                                         {"node-4", "0.0.0.0:7443"}};
+  const std::pair<const char*, const char*> listens[] = {{"node-1", "ipv4:0.0.0.0:7443"},
+                                                         {"node-2", "ipv4:0.0.0.0:7000"},
+                                                         {"node-3", "ipv6:%5B::%5D:7443"},
+                                                         {"node-4", "ipv4:0.0.0.0:7443"}};
   for (const auto& [node, listen] : listens) {
     const auto executor = executor::LoadConfig(Agent(node) + "/agent.yaml");
     ASSERT_TRUE(executor.ok()) << executor.status();
@@ -59,7 +60,7 @@ TEST_F(AgentBundleTest, BothProgramsReadTheAgentYaml) {
     const auto gateway = gateway::LoadConfig(Agent(node) + "/agent.yaml");
     ASSERT_TRUE(gateway.ok()) << gateway.status();
     EXPECT_EQ(gateway->node, node);
-    EXPECT_EQ(gateway->listen, listen);
+    EXPECT_EQ(gateway::PeerUri(gateway->listen), listen);
   }
 }
 

@@ -361,19 +361,5 @@ TEST_F(FleetTest, StopEndsTheRetries) {
   EXPECT_THAT(fleet[0].received(), SizeIs(1));
 }
 
-TEST_F(FleetTest, DescribesEveryNodeAndMeasuresItsClock) {
-  FakeFleet fleet(2);
-  std::vector<Node> nodes = fleet.nodes();
-  nodes[1].address = "127.0.0.1:1";
-  const std::vector<DescribeResult> results =
-      DescribeNodes(nodes, *fleet.home().ReadClientIdentity(), options_);
-  ASSERT_THAT(results, SizeIs(2));
-  EXPECT_TRUE(results[0].status.ok()) << results[0].status;
-  EXPECT_EQ(results[0].description.kernel_release(), "6.1.0");
-  EXPECT_LT(absl::AbsDuration(results[0].clock_offset), absl::Seconds(2));
-  EXPECT_FALSE(results[1].status.ok());
-  EXPECT_EQ(results[1].node, "node-2");
-}
-
 }  // namespace
 }  // namespace bpa::controller
