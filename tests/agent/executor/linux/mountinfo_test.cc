@@ -1,11 +1,12 @@
 #include "agent/executor/linux/mountinfo.h"
-#include "agent/executor/path.h"
 
 #include <gtest/gtest.h>
 #include <sys/sysmacros.h>
 
 #include <string>
 #include <vector>
+
+#include "agent/executor/path.h"
 
 namespace bpa::executor {
 namespace {
