@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 // Of this file alone: the kernel mounts no XFS twice, and the tests run side by side.
-constexpr const char* kUuid = "0f9fd8f3-6dd2-4b3c-9f4e-0a6a2b1c3d05";
+constexpr const char* kUuid = "0f9fd8f3-6dd2-4b3c-9f4e-0a6a2b1c3d4e";
 constexpr const char* kOtherUuid = "11111111-2222-3333-4444-555555555555";
 
 class FormatTest : public testing::Test {
@@ -125,7 +125,7 @@ TEST_F(FormatTest, RefusesADiskThatIsMountedPartitionedOrUnreadable) {
 TEST_F(FormatTest, RefusesWhatIsNotALowerCaseUuid) {
   const LoopDisk disk(64 * kMiB);
   for (const char* uuid : {"", "-f", "0F9FD8F3-6DD2-4B3C-9F4E-0A6A2B1C3D4E",
-                           "0f9fd8f3-6dd2-4b3c-9f4e-0a6a2b1c3d05,size=1", "0f9fd8f36dd2"}) {
+                           "0f9fd8f3-6dd2-4b3c-9f4e-0a6a2b1c3d4e,size=1", "0f9fd8f36dd2"}) {
     EXPECT_THAT(host_.Format(disk.disk(), Filesystem::kExt4, uuid, false),
                 FailsWith(absl::StatusCode::kInvalidArgument, "not a lower-case UUID"));
   }
