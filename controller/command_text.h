@@ -11,7 +11,8 @@ namespace bpa::controller {
 
 // Everything that the command says, line by line: id, cluster, mode, operator, reason, times, nodes
 // with their disks, and each role's acts; what wipes or formats is in capitals. Control characters
-// and whatever is not ASCII are escaped: the text may be printed on a terminal whoever wrote the command.
+// and whatever is not ASCII are escaped: the text may be printed on a terminal whoever wrote the
+// command.
 std::string CommandText(const v1::Command& command, absl::Time now);
 
 }  // namespace bpa::controller

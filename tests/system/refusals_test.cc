@@ -237,7 +237,7 @@ TEST_F(RefusalTest, AListOverItsLimit) {
 }
 
 TEST_F(RefusalTest, AnEnvelopeOverItsLimit) {
-  ExpectRefused(std::string(kMaxEnvelopeBytes + 1, 'x'), Code::INVALID_ARGUMENT,
+  ExpectRefused(std::string(kMaxEnvelopeBytes + 1, 'x'), Code::RESOURCE_EXHAUSTED,
                 absl::StrCat(kMaxEnvelopeBytes));
   // Far over, gRPC does not even take it in.
   ExpectRefused(std::string(size_t{8} << 20, 'x'), Code::RESOURCE_EXHAUSTED, "");
