@@ -31,5 +31,8 @@ int main(int argc, char** argv) {
   global.color = WantsColor();
   global.interactive = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
   global.progress_terminal = isatty(STDERR_FILENO) != 0;
-  return bpa::controller::RunCommandLine(argc, argv, global);
+  const int exit_code = bpa::controller::RunCommandLine(argc, argv, global);
+  std::cout.flush();
+  // Past the destructors of static objects, which gRPC's threads may still be using.
+  std::_Exit(exit_code);
 }
