@@ -2,7 +2,9 @@
 #ifndef BPA_PROTO_MANIFEST_WRITER_H_
 #define BPA_PROTO_MANIFEST_WRITER_H_
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,13 +18,12 @@ struct FinishedManifest {
   ManifestHeader header;
 };
 
-// Refuses (InvalidArgument, naming the path) what a reader would refuse: order, names, modes, sizes.
-// For one thread.
+// Refuses (InvalidArgument, naming the path) what a reader would refuse: order, names, modes,
+// sizes. After an error the file is of no use. For one thread.
 class ManifestWriter {
  public:
   // `fd` is an empty regular file and stays the caller's.
   static absl::StatusOr<std::unique_ptr<ManifestWriter>> Create(int fd);
-  ~ManifestWriter();
 
   absl::Status Add(const ManifestEntry& entry);
   // The content of the file added last, from its beginning; must add up to its size.
@@ -33,9 +34,19 @@ class ManifestWriter {
   absl::StatusOr<FinishedManifest> Finish();
 
  private:
-  class Impl;
-  explicit ManifestWriter(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit ManifestWriter(int fd) : fd_(fd) {}
+  absl::Status CheckComplete() const;
+  absl::Status CountContent(uint64_t length);
+  absl::Status Flush();
+  absl::Status Refuse(const std::string& problem) const;
+
+  const int fd_;
+  ManifestHeader header_;
+  std::string buffer_;
+  uint64_t written_ = 0;  // bytes in the file
+  ManifestEntry current_;
+  uint64_t content_ = 0;  // of the current file, so far
+  bool after_hole_ = false;
 };
 
 }  // namespace bpa
