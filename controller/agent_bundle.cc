@@ -94,9 +94,9 @@ absl::Status CheckPolicySection(const std::string& text, const std::string& file
   if (absl::Status status = document->ExpectKeys({"policy"}); !status.ok()) return status;
   absl::StatusOr<yaml::Value> policy = document->Get("policy");
   if (!policy.ok()) return policy.status();
-  return policy->ExpectKeys({"allow", "sysctls", "directory_roots", "mount_points", "filesystems",
-                             "volume_models", "device_paths", "thresholds", "max_validity",
-                             "max_clock_skew"});
+  return policy->ExpectKeys({"allow", "sysctls", "directory_roots", "package_roots", "mount_points",
+                             "filesystems", "volume_models", "device_paths", "thresholds",
+                             "max_validity", "max_clock_skew"});
 }
 
 absl::Status MakeAgentBundle(const std::string& directory, const Node& node,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/executor/forms.h"
+#include "proto/manifest.h"
 
 namespace bpa::executor {
 namespace {
@@ -126,6 +127,36 @@ absl::Status CheckSysctl(const v1::Sysctl& sysctl, const std::string& where) {
   return absl::OkStatus();
 }
 
+absl::Status CheckPackage(const v1::Package& package, const std::string& where) {
+  absl::Status s = CheckPath(absl::StrCat(where, ".destination"), package.destination());
+  if (!s.ok()) return s;
+  if (!IsPlainText(package.label(), kMaxPackageLabelBytes)) {
+    return Bad(absl::StrCat(where, ".label"),
+               absl::StrCat("must be at most ", kMaxPackageLabelBytes,
+                            " bytes without control characters"));
+  }
+  if (package.manifest_sha256().size() != sizeof(bpa::Sha256)) {
+    return Bad(absl::StrCat(where, ".manifest_sha256"), "is not 32 bytes long");
+  }
+  if (package.manifest_bytes() == 0 || package.manifest_bytes() > kMaxManifestBytes) {
+    return Bad(absl::StrCat(where, ".manifest_bytes"),
+               absl::StrCat("must be 1 to ", kMaxManifestBytes));
+  }
+  // The root is an entry.
+  if (package.entries() == 0 || package.entries() > kMaxPackageEntries) {
+    return Bad(absl::StrCat(where, ".entries"), absl::StrCat("must be 1 to ", kMaxPackageEntries));
+  }
+  if (package.has_owner() && !IsAccount(package.owner())) {
+    return Bad(absl::StrCat(where, ".owner"),
+               absl::StrCat(Quoted(package.owner()), " is not a user name or id"));
+  }
+  if (package.has_group() && !IsAccount(package.group())) {
+    return Bad(absl::StrCat(where, ".group"),
+               absl::StrCat(Quoted(package.group()), " is not a group name or id"));
+  }
+  return absl::OkStatus();
+}
+
 // Checks count, each item, and that keys are unique; adds the bytes of the keys to `bytes`.
 template <typename Items, typename Check, typename Key>
 absl::Status CheckItems(const Items& items, const std::string& where, int max, Check check, Key key,
@@ -155,6 +186,10 @@ absl::Status CheckRole(const v1::Role& role, const std::string& where) {
   s = CheckItems(
       role.sysctls(), absl::StrCat(where, ".sysctls"), kMaxSysctlsPerRole, CheckSysctl,
       [](const v1::Sysctl& c) { return c.name(); }, bytes);
+  if (!s.ok()) return s;
+  s = CheckItems(
+      role.packages(), absl::StrCat(where, ".packages"), kMaxPackagesPerRole, CheckPackage,
+      [](const v1::Package& p) { return p.destination(); }, bytes);
   if (!s.ok()) return s;
   if (bytes > kMaxRoleNamesBytes) {
     return Bad(where, absl::StrCat("paths and names are ", bytes, " bytes together; at most ",

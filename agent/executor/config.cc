@@ -134,9 +134,9 @@ absl::Status ReadThresholds(const Value& section, Policy& policy) {
 }
 
 absl::Status ReadPolicy(const Value& section, Policy& policy) {
-  if (absl::Status s = section.ExpectKeys({"allow", "sysctls", "directory_roots", "mount_points",
-                                           "filesystems", "volume_models", "device_paths",
-                                           "thresholds", "max_validity", "max_clock_skew"});
+  if (absl::Status s = section.ExpectKeys(
+          {"allow", "sysctls", "directory_roots", "package_roots", "mount_points", "filesystems",
+           "volume_models", "device_paths", "thresholds", "max_validity", "max_clock_skew"});
       !s.ok()) {
     return s;
   }
@@ -144,6 +144,7 @@ absl::Status ReadPolicy(const Value& section, Policy& policy) {
       [&] { return ReadAllow(section, policy); },
       [&] { return ReadList(section, "sysctls", SysctlForm(), policy.sysctls); },
       [&] { return ReadList(section, "directory_roots", PathForm(), policy.directory_roots); },
+      [&] { return ReadList(section, "package_roots", PathForm(), policy.package_roots); },
       [&] { return ReadList(section, "mount_points", PathForm(), policy.mount_points); },
       [&] { return ReadList(section, "filesystems", FilesystemForm(), policy.filesystems); },
       [&] { return ReadList(section, "volume_models", ModelForm(), policy.volume_models); },

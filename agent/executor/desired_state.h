@@ -2,6 +2,7 @@
 #ifndef BPA_AGENT_EXECUTOR_DESIRED_STATE_H_
 #define BPA_AGENT_EXECUTOR_DESIRED_STATE_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "agent/executor/host.h"
 #include "agent/executor/ledger.h"
+#include "agent/executor/package/content_source.h"
 #include "agent/executor/policy.h"
 #include "agent/executor/resource.h"
 #include "bpa/v1/command.pb.h"
@@ -22,6 +24,11 @@ struct CommandContext {
   bool reset_directories = false;
   // Distinct trusted keys that signed; acts compare it with the policy's thresholds.
   int distinct_signers = 0;
+  // Where packages' bytes come from; null when the command came without (PLAN, VERIFY, or an APPLY
+  // that asked for none), and then a package whose content is not on the node fails.
+  ContentSource* content = nullptr;
+  // Set when the executor is asked to end: what takes long leaves off. May be null.
+  const std::atomic<bool>* stopping = nullptr;
 };
 
 struct PlannedResource {

@@ -13,6 +13,12 @@ bool Contains(const std::vector<std::string>& list, const std::string& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
+bool IsBelowAny(const std::vector<std::string>& roots, const std::string& path) {
+  return std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
+    return path == root || path.starts_with(absl::StrCat(root, "/"));
+  });
+}
+
 absl::Status Denied(const char* what, const std::string& value, const char* list_name,
                     const std::vector<std::string>& list) {
   const std::string allowed =
@@ -30,10 +36,13 @@ absl::Status CheckSysctlAllowed(const Policy& policy, const std::string& name) {
 }
 
 absl::Status CheckDirectoryAllowed(const Policy& policy, const std::string& path) {
-  for (const std::string& root : policy.directory_roots) {
-    if (path == root || path.starts_with(absl::StrCat(root, "/"))) return absl::OkStatus();
-  }
+  if (IsBelowAny(policy.directory_roots, path)) return absl::OkStatus();
   return Denied("directory", path, "directory_roots", policy.directory_roots);
+}
+
+absl::Status CheckPackageAllowed(const Policy& policy, const std::string& destination) {
+  if (IsBelowAny(policy.package_roots, destination)) return absl::OkStatus();
+  return Denied("package destination", destination, "package_roots", policy.package_roots);
 }
 
 absl::Status CheckMountPointAllowed(const Policy& policy, const std::string& path) {

@@ -15,6 +15,7 @@ namespace bpa::executor {
 struct Policy {
   std::vector<std::string> sysctls;          // dotted names, exact
   std::vector<std::string> directory_roots;  // absolute; the root itself and all below
+  std::vector<std::string> package_roots;    // likewise
   std::vector<std::string> mount_points;     // absolute, exact
   std::vector<std::string> filesystems;      // "xfs", "ext4"
   std::vector<std::string> volume_models;    // NVMe models that may be used, exact
@@ -37,6 +38,7 @@ struct Policy {
 // Each returns PermissionDenied that names the value, the list in agent.yaml and what it holds.
 absl::Status CheckSysctlAllowed(const Policy& policy, const std::string& name);
 absl::Status CheckDirectoryAllowed(const Policy& policy, const std::string& path);
+absl::Status CheckPackageAllowed(const Policy& policy, const std::string& destination);
 absl::Status CheckMountPointAllowed(const Policy& policy, const std::string& path);
 absl::Status CheckFilesystemAllowed(const Policy& policy, const std::string& filesystem);
 absl::Status CheckModelAllowed(const Policy& policy, const std::string& model);

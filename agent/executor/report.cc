@@ -52,6 +52,7 @@ std::string KindName(v1::ResourceKind kind) {
   if (kind == v1::RESOURCE_KIND_RESET) return "reset";
   if (kind == v1::RESOURCE_KIND_DIRECTORY) return "directory";
   if (kind == v1::RESOURCE_KIND_SYSCTL) return "sysctl";
+  if (kind == v1::RESOURCE_KIND_PACKAGE) return "package";
   return absl::StrCat("resource of kind ", static_cast<int>(kind));
 }
 

@@ -16,7 +16,7 @@ namespace bpa::executor {
 // "0.1.0".
 extern const char kAgentVersion[];
 
-// "volume", "reset", "directory", "sysctl".
+// "volume", "reset", "directory", "sysctl", "package".
 std::string KindName(v1::ResourceKind kind);
 
 // With its fingerprint.

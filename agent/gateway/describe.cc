@@ -49,7 +49,7 @@ v1::DescribeResponse DescribeNode(const Config& config, absl::Time certificate_e
     out.set_architecture(names.machine);
   }
   out.set_operating_system(PrettyName(ReadOsRelease()));
-  for (const char* capability : {"sysctl", "directory", "reset", "volume"}) {
+  for (const char* capability : {"sysctl", "directory", "reset", "volume", "package"}) {
     out.add_capabilities(capability);
   }
   out.set_certificate_expires_at_unix_millis(absl::ToUnixMillis(certificate_expires));

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/unknown_field_set.h"
 #include "gtest/gtest.h"
+#include "proto/manifest.h"
 #include "tests/agent/executor/support.h"
 
 namespace bpa::executor {
@@ -316,6 +317,57 @@ TEST(CommandTest, RefusesMalformedItems) {
     EXPECT_THAT(Parse(command), StatusIs(absl::StatusCode::kInvalidArgument, bad.message))
         << bad.name;
   }
+}
+
+v1::Package& AddPackage(v1::Command& command, const std::string& destination) {
+  v1::Package& package = *Role(command).add_packages();
+  package.set_destination(destination);
+  package.set_label("8.1");
+  package.set_manifest_sha256(std::string(32, 'x'));
+  package.set_manifest_bytes(100);
+  package.set_entries(1);
+  return package;
+}
+
+TEST(CommandTest, AcceptsPackagesUpToTheirLimits) {
+  v1::Command command = ValidCommand();
+  for (int i = 0; i < kMaxPackagesPerRole; ++i) AddPackage(command, absl::StrCat("/opt/p", i));
+  v1::Package& package = *Role(command).mutable_packages(0);
+  package.set_label(std::string(kMaxPackageLabelBytes, 'l'));
+  package.set_manifest_bytes(kMaxManifestBytes);
+  package.set_entries(kMaxPackageEntries);
+  package.set_owner("1000");
+  package.set_group("bpa");
+  EXPECT_THAT(Parse(command), IsOk());
+}
+
+TEST(CommandTest, RefusesMalformedPackages) {
+  using PackageEdit = std::function<void(v1::Package&)>;
+  const std::vector<std::pair<PackageEdit, const char*>> cases = {
+      {[](v1::Package& p) { p.set_destination("/opt/../etc"); }, "packages[0].destination"},
+      {[](v1::Package& p) { p.set_destination("opt"); }, "packages[0].destination"},
+      {[](v1::Package& p) { p.set_label(std::string(129, 'l')); }, "packages[0].label"},
+      {[](v1::Package& p) { p.set_label("8\n1"); }, "packages[0].label"},
+      {[](v1::Package& p) { p.set_manifest_sha256("short"); }, "is not 32 bytes long"},
+      {[](v1::Package& p) { p.clear_manifest_bytes(); }, "packages[0].manifest_bytes: must be 1"},
+      {[](v1::Package& p) { p.set_manifest_bytes(kMaxManifestBytes + 1); }, "manifest_bytes"},
+      {[](v1::Package& p) { p.clear_entries(); }, "packages[0].entries: must be 1"},
+      {[](v1::Package& p) { p.set_entries(kMaxPackageEntries + 1); }, "packages[0].entries"},
+      {[](v1::Package& p) { p.set_owner("no body"); }, "packages[0].owner"},
+      {[](v1::Package& p) { p.set_group(""); }, "packages[0].group"},
+  };
+  for (const auto& [edit, message] : cases) {
+    v1::Command command = ValidCommand();
+    edit(AddPackage(command, "/opt/p"));
+    EXPECT_THAT(Parse(command), StatusIs(absl::StatusCode::kInvalidArgument, message)) << message;
+  }
+  v1::Command command = ValidCommand();
+  AddPackage(command, "/opt/p");
+  AddPackage(command, "/opt/p");
+  EXPECT_THAT(Parse(command),
+              StatusIs(absl::StatusCode::kInvalidArgument, "packages[1]: '/opt/p' appears twice"));
+  for (int i = 0; i < kMaxPackagesPerRole; ++i) AddPackage(command, absl::StrCat("/opt/p", i));
+  EXPECT_THAT(Parse(command), StatusIs(absl::StatusCode::kInvalidArgument, "packages: 18 items"));
 }
 
 }  // namespace

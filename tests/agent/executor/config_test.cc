@@ -27,6 +27,7 @@ policy:
   allow: [apply, format, migrate, grow, reset]
   sysctls: [vm.max_map_count]
   directory_roots: [/opt/bpa]
+  package_roots: [/opt/bpa/packages]
   mount_points: [/opt]
   filesystems: [xfs, ext4]
   volume_models: [Amazon Elastic Block Store]
@@ -51,6 +52,7 @@ TEST(ConfigTest, ReadsEverySettingOfItsOwn) {
               policy.allow_grow && policy.allow_reset);
   EXPECT_THAT(policy.sysctls, testing::ElementsAre("vm.max_map_count"));
   EXPECT_THAT(policy.directory_roots, testing::ElementsAre("/opt/bpa"));
+  EXPECT_THAT(policy.package_roots, testing::ElementsAre("/opt/bpa/packages"));
   EXPECT_THAT(policy.mount_points, testing::ElementsAre("/opt"));
   EXPECT_THAT(policy.filesystems, testing::ElementsAre("xfs", "ext4"));
   EXPECT_THAT(policy.volume_models, testing::ElementsAre("Amazon Elastic Block Store"));
@@ -95,10 +97,10 @@ TEST(ConfigTest, RefusesWhatItDoesNotUnderstandAndSaysWhere) {
       {"[xfs, ext4]", "[xfs, btrfs]", "'btrfs' is not xfs or ext4"},
       {"[/dev/loop*]", "[/dev/*/x]", "path below /dev"},
       {"[/dev/loop*]", "[/etc/*]", "path below /dev"},
-      {"{apply: 1,", "{apply: 0,", "agent.yaml:20"},
+      {"{apply: 1,", "{apply: 0,", "agent.yaml:21"},
       {"{apply: 1,", "{appyl: 1,", "did you mean 'apply'?"},
-      {"max_validity: 30m", "max_validity: 0s", "agent.yaml:21"},
-      {"max_clock_skew: 1m", "max_clock_skew: 2h", "agent.yaml:22"},
+      {"max_validity: 30m", "max_validity: 0s", "agent.yaml:22"},
+      {"max_clock_skew: 1m", "max_clock_skew: 2h", "agent.yaml:23"},
   };
   for (const Case& bad : cases) {
     const std::string text = absl::StrReplaceAll(kFull, {{bad.from, bad.to}});

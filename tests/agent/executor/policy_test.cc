@@ -13,6 +13,7 @@ TEST(PolicyTest, DeniesEverythingByDefault) {
   EXPECT_THAT(CheckSysctlAllowed(policy, "vm.swappiness"),
               StatusIs(kDenied, "policy.sysctls in agent.yaml allows none"));
   EXPECT_THAT(CheckDirectoryAllowed(policy, "/opt"), StatusIs(kDenied, "policy.directory_roots"));
+  EXPECT_THAT(CheckPackageAllowed(policy, "/opt"), StatusIs(kDenied, "policy.package_roots"));
   EXPECT_THAT(CheckMountPointAllowed(policy, "/opt"), StatusIs(kDenied, "policy.mount_points"));
   EXPECT_THAT(CheckFilesystemAllowed(policy, "xfs"), StatusIs(kDenied, "policy.filesystems"));
   EXPECT_THAT(CheckModelAllowed(policy, "X"), StatusIs(kDenied, "policy.volume_models"));
@@ -36,6 +37,16 @@ TEST(PolicyTest, AllowsARootAndWhatIsBelowItButNotItsNamesakes) {
   EXPECT_THAT(CheckDirectoryAllowed(policy, "/opt/bpa/data/kafka1"), IsOk());
   EXPECT_THAT(CheckDirectoryAllowed(policy, "/opt/bpa2"), StatusIs(kDenied, "'/opt/bpa2'"));
   EXPECT_THAT(CheckDirectoryAllowed(policy, "/opt"), StatusIs(kDenied, "'/opt'"));
+}
+
+TEST(PolicyTest, AllowsPackagesOnlyWhereARootOfTheirOwnIs) {
+  const Policy policy{.directory_roots = {"/opt/bpa"}, .package_roots = {"/opt/bpa/packages"}};
+  EXPECT_THAT(CheckPackageAllowed(policy, "/opt/bpa/packages"), IsOk());
+  EXPECT_THAT(CheckPackageAllowed(policy, "/opt/bpa/packages/8.1"), IsOk());
+  EXPECT_THAT(CheckPackageAllowed(policy, "/opt/bpa/data"),
+              StatusIs(kDenied,
+                       "package destination '/opt/bpa/data' is not allowed on this node: "
+                       "policy.package_roots in agent.yaml allows only [/opt/bpa/packages]"));
 }
 
 TEST(PolicyTest, AllowsExactMountPointsFilesystemsModelsAndSysctlsOnly) {

@@ -31,7 +31,7 @@ TEST(DescribeTest, SaysWhatThisMachineIs) {
   EXPECT_GE(description.now_unix_millis(), absl::ToUnixMillis(before));
   EXPECT_EQ(description.certificate_expires_at_unix_millis(), 7000);
   EXPECT_THAT(description.capabilities(),
-              testing::UnorderedElementsAre("sysctl", "directory", "reset", "volume"));
+              testing::UnorderedElementsAre("sysctl", "directory", "reset", "volume", "package"));
 }
 
 }  // namespace
