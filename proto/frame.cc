@@ -2,8 +2,10 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -23,12 +25,39 @@ bool IsKnownType(uint8_t type) {
   switch (static_cast<FrameType>(type)) {
     case FrameType::kExecute:
     case FrameType::kGetReport:
+    case FrameType::kStage:
+    case FrameType::kContent:
+    case FrameType::kAbandoned:
     case FrameType::kProgress:
     case FrameType::kReport:
     case FrameType::kError:
+    case FrameType::kWant:
       return true;
   }
   return false;
+}
+
+struct BodyLimits {
+  size_t least;
+  size_t most;
+};
+
+BodyLimits LimitsOf(FrameType type) {
+  // Content without a byte would be a sign of life that brings nothing.
+  if (type == FrameType::kContent) return {.least = 1, .most = kMaxContentBytes};
+  if (type == FrameType::kAbandoned) return {.least = 0, .most = kMaxAbandonedBytes};
+  return {.least = 0, .most = kMaxFrameBodyBytes};
+}
+
+// Dies as EncodeFrame does.
+std::array<char, kFrameHeaderBytes> EncodeHeader(FrameType type, size_t body_bytes) {
+  if (!IsAllowedBody(type, body_bytes)) std::abort();
+  std::array<char, kFrameHeaderBytes> header{};
+  kMagic.copy(header.data(), kMagic.size());
+  header[4] = static_cast<char>(kVersion);
+  header[5] = static_cast<char>(type);
+  for (int i = 0; i < 4; ++i) header[8 + i] = static_cast<char>(body_bytes >> (24 - 8 * i));
+  return header;
 }
 
 uint32_t BigEndian(std::string_view digits) {
@@ -82,15 +111,16 @@ absl::Status ReadExactly(int fd, char* out, size_t count, absl::Time deadline) {
 
 }  // namespace
 
+bool IsAllowedBody(FrameType type, size_t bytes) {
+  const BodyLimits limits = LimitsOf(type);
+  return bytes >= limits.least && bytes <= limits.most;
+}
+
 std::string EncodeFrame(const Frame& frame) {
-  if (frame.body.size() > kMaxFrameBodyBytes) std::abort();
-  const auto length = static_cast<uint32_t>(frame.body.size());
-  std::string out(kMagic);
-  out.reserve(kFrameHeaderBytes + frame.body.size());
-  out.push_back(static_cast<char>(kVersion));
-  out.push_back(static_cast<char>(frame.type));
-  out.append(2, '\0');
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(length >> shift));
+  const auto header = EncodeHeader(frame.type, frame.body.size());
+  std::string out;
+  out.reserve(header.size() + frame.body.size());
+  out.append(header.data(), header.size());
   out.append(frame.body);
   return out;
 }
@@ -119,11 +149,14 @@ absl::StatusOr<FrameHeader> DecodeFrameHeader(std::string_view bytes) {
     return absl::InvalidArgumentError("frame: reserved bytes at offset 6 are not zero");
   }
   const uint32_t length = BigEndian(bytes.substr(8, 4));
-  if (length > kMaxFrameBodyBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "frame: the body is ", length, " bytes long, allowed are ", kMaxFrameBodyBytes));
+  const FrameHeader header{.type = static_cast<FrameType>(type), .body_bytes = length};
+  if (!IsAllowedBody(header.type, length)) {
+    const BodyLimits limits = LimitsOf(header.type);
+    return absl::InvalidArgumentError(
+        absl::StrCat("frame: the body is ", length, " bytes long, allowed are ",
+                     limits.least > 0 ? absl::StrCat(limits.least, " to ") : "", limits.most));
   }
-  return FrameHeader{.type = static_cast<FrameType>(type), .body_bytes = length};
+  return header;
 }
 
 absl::StatusOr<Frame> ReadFrame(int fd, absl::Time deadline) {
@@ -139,15 +172,30 @@ absl::StatusOr<Frame> ReadFrame(int fd, absl::Time deadline) {
 }
 
 absl::Status WriteFrame(int fd, const Frame& frame, absl::Time deadline) {
-  const std::string bytes = EncodeFrame(frame);
-  size_t done = 0;
-  while (done < bytes.size()) {
+  return WriteFrame(fd, frame.type, frame.body, deadline);
+}
+
+absl::Status WriteFrame(int fd, FrameType type, std::string_view body, absl::Time deadline) {
+  auto header = EncodeHeader(type, body.size());
+  std::array<iovec, 2> left = {
+      iovec{.iov_base = header.data(), .iov_len = header.size()},
+      iovec{.iov_base = const_cast<char*>(body.data()), .iov_len = body.size()}};
+  while (left[0].iov_len + left[1].iov_len > 0) {
+    const bool header_sent = left[0].iov_len == 0;
+    msghdr message{};
+    message.msg_iov = header_sent ? &left[1] : left.data();
+    message.msg_iovlen = header_sent ? 1 : 2;
     // MSG_NOSIGNAL: a peer that left is an error to report, not a signal to die by.
-    const ssize_t sent =
-        send(fd, bytes.data() + done, bytes.size() - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) {
-      done += static_cast<size_t>(sent);
-    } else if (absl::Status status = Retry(fd, "send", POLLOUT, deadline); !status.ok()) {
+      auto rest = static_cast<size_t>(sent);
+      for (iovec& part : left) {
+        const size_t taken = std::min(rest, part.iov_len);
+        part = {.iov_base = static_cast<char*>(part.iov_base) + taken,
+                .iov_len = part.iov_len - taken};
+        rest -= taken;
+      }
+    } else if (absl::Status status = Retry(fd, "sendmsg", POLLOUT, deadline); !status.ok()) {
       return status;
     }
   }

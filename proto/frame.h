@@ -15,13 +15,18 @@
 namespace bpa {
 
 enum class FrameType : uint8_t {
-  // Gateway to executor, one per connection.
+  // Gateway to executor: one request per connection.
   kExecute = 1,    // body: envelope
   kGetReport = 2,  // body: 36-character command id
-  // Executor to gateway: any number of progress frames, then one report or one error.
+  kStage = 3,      // body: envelope; the executor may ask for content
+  // After kStage, and only when it was asked for.
+  kContent = 4,    // body: 1 to kMaxContentBytes of what was wanted
+  kAbandoned = 5,  // body: why no more content comes, at most kMaxAbandonedBytes of UTF-8
+  // Executor to gateway: any number of progress and want frames, then one report or one error.
   kProgress = 129,  // body: serialized bpa.v1.Progress
   kReport = 130,    // body: envelope that holds a bpa.v1.Report
   kError = 131,     // body: see EncodeError
+  kWant = 132,      // body: serialized bpa.v1.Want
 };
 
 struct Frame {
@@ -34,23 +39,31 @@ struct Frame {
 inline constexpr size_t kFrameHeaderBytes = 12;
 inline constexpr size_t kMaxFrameBodyBytes = kMaxEnvelopeBytes;
 inline constexpr size_t kMaxErrorMessageBytes = 4096;
+inline constexpr size_t kMaxContentBytes = size_t{256} * 1024;
+inline constexpr size_t kMaxAbandonedBytes = 4096;
 
 struct FrameHeader {
   FrameType type;
   uint32_t body_bytes;
 };
 
-// Dies on a body over kMaxFrameBodyBytes: the caller has checked.
+// Whether a frame of this type may have a body of so many bytes.
+bool IsAllowedBody(FrameType type, size_t bytes);
+
+// Dies on a body that IsAllowedBody does not allow: the caller has checked. WriteFrame does, too.
 std::string EncodeFrame(const Frame& frame);
 
 // `bytes` is exactly kFrameHeaderBytes long. InvalidArgument for another magic, version, type,
-// non-zero reserved bytes or a body over the limit: checked before anything is allocated.
+// non-zero reserved bytes or a body outside its type's limits: checked before anything is
+// allocated.
 absl::StatusOr<FrameHeader> DecodeFrameHeader(std::string_view bytes);
 
 // Reads one frame from a connected stream socket. Unavailable when the peer closed or reset before
 // a whole frame, DeadlineExceeded when it took longer than `deadline`.
 absl::StatusOr<Frame> ReadFrame(int fd, absl::Time deadline);
 absl::Status WriteFrame(int fd, const Frame& frame, absl::Time deadline);
+// The same without a Frame: `body` goes to the socket from where it lies.
+absl::Status WriteFrame(int fd, FrameType type, std::string_view body, absl::Time deadline);
 
 // A status as the body of a kError frame: u8 code (absl::StatusCode), then the message, cut at
 // kMaxErrorMessageBytes. Decoding refuses code 0 (OK) and unknown codes.

@@ -1,5 +1,6 @@
 #include "agent/executor/executor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,6 +8,7 @@
 #include "agent/executor/command_run.h"
 #include "agent/executor/converger.h"
 #include "agent/executor/forms.h"
+#include "agent/executor/package/noted_content.h"
 #include "proto/envelope.h"
 #include "proto/verifier.h"
 
@@ -27,6 +29,12 @@ absl::Status IdWasUsed(const std::string& id) {
 absl::Status Stopped() {
   return absl::AbortedError(
       "the executor on this node is being stopped: send the same command again");
+}
+
+bool AnyFailed(const std::vector<v1::ResourceResult>& results) {
+  return std::any_of(results.begin(), results.end(), [](const v1::ResourceResult& result) {
+    return result.status() == v1::RESOURCE_STATUS_FAILED;
+  });
 }
 
 // Adds what a failed write to the journal means for the machine.
@@ -113,7 +121,7 @@ absl::StatusOr<Executor::Decision> Executor::Decide(const Command& command) {
   return decision;
 }
 
-absl::StatusOr<std::string> Executor::Execute(std::string_view envelope,
+absl::StatusOr<std::string> Executor::Execute(std::string_view envelope, ContentSource* content,
                                               const ProgressSink& progress,
                                               RequestSummary& summary) {
   absl::StatusOr<Command> command = ReadCommand(envelope, summary);
@@ -129,7 +137,7 @@ absl::StatusOr<std::string> Executor::Execute(std::string_view envelope,
     return AwaitResult(*decision->attach);
   }
   summary.answer = decision->resume ? "resumed" : "carried out";
-  absl::StatusOr<std::string> result = CarryOut(*command, *decision, progress);
+  absl::StatusOr<std::string> result = CarryOut(*command, *decision, content, progress);
   Publish(command->proto().id(), *decision->run, result);
   return result;
 }
@@ -151,16 +159,20 @@ void Executor::Publish(const std::string& id, Run& run, const absl::StatusOr<std
 }
 
 absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Decision& decision,
+                                               ContentSource* content,
                                                const ProgressSink& progress) {
   const v1::Command& proto = command.proto();
   const bool apply = proto.mode() == v1::MODE_APPLY;
   const v1::Target& target = *decision.assignment.target;
+  NotedContent noted(content);
   absl::StatusOr<std::vector<PlannedResource>> resources =
       planner_(*decision.assignment.role, target,
                {.command_id = proto.id(),
                 .mode = proto.mode(),
                 .reset_directories = proto.reset_directories(),
-                .distinct_signers = static_cast<int>(command.signers().size())});
+                .distinct_signers = static_cast<int>(command.signers().size()),
+                .content = content == nullptr ? nullptr : &noted,
+                .stopping = &stopping_});
   if (!resources.ok()) return resources.status();
 
   StepJournal steps(journal_, proto.id(), progress, stopping_);
@@ -177,7 +189,7 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
 
   const absl::Time started = clock_();
   absl::StatusOr<std::vector<v1::ResourceResult>> results = converger.Run();
-  if (!results.ok()) {
+  if (!results.ok() || (apply && (noted.lost() || stopping_) && AnyFailed(*results))) {
     if (!apply) return Stopped();
     // A step that cannot be written shows as begun, which is true of it as well.
     (void)steps.Flush();

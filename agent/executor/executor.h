@@ -31,14 +31,17 @@ using Planner = std::function<absl::StatusOr<std::vector<PlannedResource>>(
 using Clock = std::function<absl::Time()>;
 
 // One APPLY at a time; PLAN and VERIFY may run beside it. The same bytes sent again while they run
-// wait for the same report. An apply goes on to its end whether or not anybody still listens.
+// wait for the same report. An apply goes on to its end whether or not anybody still listens, but
+// for packages whose content no longer comes: then it ends unfinished, and the same bytes sent
+// again go on with it.
 class Executor : public RequestHandler {
  public:
   // All arguments must outlive it. `planner` is called from several threads.
   Executor(const Config& config, Planner planner, Journal& journal, const ReportSigner& signer,
            Clock clock);
 
-  absl::StatusOr<std::string> Execute(std::string_view envelope, const ProgressSink& progress,
+  absl::StatusOr<std::string> Execute(std::string_view envelope, ContentSource* content,
+                                      const ProgressSink& progress,
                                       RequestSummary& summary) override;
   absl::StatusOr<std::string> GetReport(std::string_view command_id,
                                         RequestSummary& summary) override;
@@ -69,7 +72,7 @@ class Executor : public RequestHandler {
   absl::StatusOr<std::string> AwaitResult(const Run& run);
   void Publish(const std::string& id, Run& run, const absl::StatusOr<std::string>& result);
   absl::StatusOr<std::string> CarryOut(const Command& command, const Decision& decision,
-                                       const ProgressSink& progress);
+                                       ContentSource* content, const ProgressSink& progress);
   absl::StatusOr<std::string> SignInterrupted(const CommandRecord& record);
 
   const Config& config_;

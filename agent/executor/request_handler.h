@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "agent/executor/package/content_source.h"
 #include "bpa/v1/report.pb.h"
 
 namespace bpa::executor {
@@ -29,8 +30,9 @@ class RequestHandler {
   virtual ~RequestHandler() = default;
 
   // Both return a signed report's envelope, or a refusal with one of the codes that
-  // agent_service.proto lists for the node. `progress` is called on the calling thread.
-  virtual absl::StatusOr<std::string> Execute(std::string_view envelope,
+  // agent_service.proto lists for the node. `progress` and `content` are called on the calling
+  // thread; `content` is where packages' bytes can be had, or null.
+  virtual absl::StatusOr<std::string> Execute(std::string_view envelope, ContentSource* content,
                                               const ProgressSink& progress,
                                               RequestSummary& summary) = 0;
   virtual absl::StatusOr<std::string> GetReport(std::string_view command_id,
@@ -46,7 +48,7 @@ class RefusingHandler : public RequestHandler {
   explicit RefusingHandler(const absl::Status& reason)
       : reason_(absl::FailedPreconditionError(reason.message())) {}
 
-  absl::StatusOr<std::string> Execute(std::string_view, const ProgressSink&,
+  absl::StatusOr<std::string> Execute(std::string_view, ContentSource*, const ProgressSink&,
                                       RequestSummary&) override {
     return reason_;
   }

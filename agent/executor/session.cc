@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/executor/frame_sink.h"
+#include "agent/executor/package/socket_content.h"
 #include "agent/executor/peer_check.h"
 #include "proto/frame.h"
 
@@ -28,16 +30,27 @@ absl::Status SendRefusal(int socket, const absl::Status& reason, absl::Time dead
   return WriteFrame(socket, {.type = FrameType::kError, .body = EncodeError(reason)}, deadline);
 }
 
+// What a request may use while it is answered.
+struct Conversation {
+  const ProgressSink progress;
+  SocketContent content;
+};
+
 absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler,
-                                   const ProgressSink& progress, RequestSummary& summary) {
+                                   Conversation& conversation, RequestSummary& summary) {
   switch (request.type) {
     case FrameType::kExecute:
-      return handler.Execute(request.body, progress, summary);
+      return handler.Execute(request.body, nullptr, conversation.progress, summary);
+    case FrameType::kStage:
+      return handler.Execute(request.body, &conversation.content, conversation.progress, summary);
     case FrameType::kGetReport:
       return handler.GetReport(request.body, summary);
+    case FrameType::kContent:
+    case FrameType::kAbandoned:
     case FrameType::kProgress:
     case FrameType::kReport:
     case FrameType::kError:
+    case FrameType::kWant:
       break;
   }
   return absl::InvalidArgumentError(
@@ -57,20 +70,20 @@ absl::Status ServeSession(int socket, uid_t gateway, RequestHandler& handler,
     RefuseSession(socket, request.status());
     return request.status();
   }
-  absl::Status peer_hears;
-  const ProgressSink progress = [&](const v1::Progress& event) {
-    // After a failed write the stream may end within a frame: nothing may follow.
-    if (!peer_hears.ok()) return;
-    peer_hears =
-        WriteFrame(socket, {.type = FrameType::kProgress, .body = event.SerializeAsString()},
-                   absl::Now() + limits.progress);
-  };
-  absl::StatusOr<std::string> report = Answer(*request, handler, progress, summary);
-  if (!peer_hears.ok()) return peer_hears;
-  const absl::Time deadline = absl::Now() + limits.answer;
-  if (report.ok()) return WriteFrame(socket, {FrameType::kReport, *std::move(report)}, deadline);
-  if (absl::Status sent = SendRefusal(socket, report.status(), deadline); !sent.ok()) return sent;
-  return report.status();
+  FrameSink sink(socket);
+  Conversation conversation{.progress =
+                                [&](const v1::Progress& event) {
+                                  (void)sink.Write(FrameType::kProgress, event.SerializeAsString(),
+                                                   limits.progress);
+                                },
+                            .content = SocketContent(socket, sink, limits.content)};
+  const absl::StatusOr<std::string> report = Answer(*request, handler, conversation, summary);
+  const absl::Status told =
+      report.ok() ? sink.Write(FrameType::kReport, *report, limits.answer)
+                  : sink.Write(FrameType::kError, EncodeError(report.status()), limits.answer);
+  // Content may still be on its way: wanted, but of no use any more.
+  if (request->type == FrameType::kStage) TakeUnread(socket);
+  return told.ok() ? report.status() : told;
 }
 
 void RefuseSession(int socket, const absl::Status& reason) {

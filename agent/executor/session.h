@@ -1,4 +1,5 @@
-// One connection from the gateway: one request frame in, progress and one answer out.
+// One connection from the gateway: one request frame in, progress and one answer out; for a
+// staging, wants out and content in between.
 #ifndef BPA_AGENT_EXECUTOR_SESSION_H_
 #define BPA_AGENT_EXECUTOR_SESSION_H_
 
@@ -6,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "agent/executor/package/socket_content.h"
 #include "agent/executor/request_handler.h"
 
 namespace bpa::executor {
@@ -16,6 +18,7 @@ struct SessionLimits {
   // For one progress frame. A peer that takes longer gets no more of them, and no report on this
   // connection; the command goes on.
   absl::Duration progress = absl::Seconds(1);
+  ContentLimits content;
   // For the answer.
   absl::Duration answer = absl::Seconds(10);
 };

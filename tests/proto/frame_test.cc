@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,6 +27,12 @@ using ::testing::HasSubstr;
 static_assert(kFrameHeaderBytes == 12);
 static_assert(kMaxFrameBodyBytes == 264091);
 static_assert(kMaxErrorMessageBytes == 4096);
+static_assert(kMaxContentBytes == 262144);
+static_assert(kMaxAbandonedBytes == 4096);
+
+constexpr FrameType kAllTypes[] = {FrameType::kExecute, FrameType::kGetReport, FrameType::kStage,
+                                   FrameType::kContent, FrameType::kAbandoned, FrameType::kProgress,
+                                   FrameType::kReport,  FrameType::kError,     FrameType::kWant};
 
 absl::Time Soon() { return absl::Now() + absl::Seconds(30); }
 
@@ -41,23 +48,23 @@ TEST(FrameHeaderTest, EncodesEveryByteAsTheProtocolSays) {
 }
 
 TEST(FrameHeaderTest, TakesEveryType) {
-  for (const FrameType type : {FrameType::kExecute, FrameType::kGetReport, FrameType::kProgress,
-                               FrameType::kReport, FrameType::kError}) {
-    const auto header = DecodeFrameHeader(EncodeFrame({.type = type}));
+  for (const FrameType type : kAllTypes) {
+    const Frame frame{.type = type, .body = "x"};
+    const auto header = DecodeFrameHeader(EncodeFrame(frame).substr(0, kFrameHeaderBytes));
     ASSERT_THAT(header, IsOk());
     EXPECT_EQ(header->type, type);
-    EXPECT_EQ(header->body_bytes, 0u);
+    EXPECT_EQ(header->body_bytes, 1u);
   }
 }
 
 TEST(FrameHeaderTest, RefusesEveryOtherType) {
   int accepted = 0;
   for (int type = 0; type < 256; ++type) {
-    std::string bytes("BPAF\x01\x00\x00\x00\x00\x00\x00\x00", 12);
+    std::string bytes("BPAF\x01\x00\x00\x00\x00\x00\x00\x01", 12);
     bytes[5] = static_cast<char>(type);
     accepted += DecodeFrameHeader(bytes).ok() ? 1 : 0;
   }
-  EXPECT_EQ(accepted, 5);
+  EXPECT_EQ(accepted, static_cast<int>(std::size(kAllTypes)));
 }
 
 TEST(FrameHeaderTest, RefusesBadBytesByNameAndOffset) {
@@ -88,6 +95,23 @@ TEST(FrameHeaderTest, TakesTheLargestBodyAndNoLarger) {
   EXPECT_THAT(DecodeFrameHeader(bytes), Refused("the body is"));
   EXPECT_THAT(DecodeFrameHeader(std::string("BPAF\x01\x01\x00\x00\xff\xff\xff\xff", 12)),
               Refused("the body is 4294967295 bytes long"));
+}
+
+TEST(FrameHeaderTest, HoldsContentAndItsEndToTheirOwnLimits) {
+  const auto header = [](FrameType type, uint32_t body_bytes) {
+    std::string bytes("BPAF\x01\x00\x00\x00\x00\x00\x00\x00", kFrameHeaderBytes);
+    bytes[5] = static_cast<char>(type);
+    for (int i = 0; i < 4; ++i) bytes[8 + i] = static_cast<char>(body_bytes >> (24 - 8 * i));
+    return DecodeFrameHeader(bytes);
+  };
+  EXPECT_THAT(header(FrameType::kContent, 1), IsOk());
+  EXPECT_THAT(header(FrameType::kContent, kMaxContentBytes), IsOk());
+  EXPECT_THAT(header(FrameType::kContent, 0),
+              Refused("the body is 0 bytes long, allowed are 1 to"));
+  EXPECT_THAT(header(FrameType::kContent, kMaxContentBytes + 1), Refused("262145 bytes long"));
+  EXPECT_THAT(header(FrameType::kAbandoned, 0), IsOk());
+  EXPECT_THAT(header(FrameType::kAbandoned, kMaxAbandonedBytes), IsOk());
+  EXPECT_THAT(header(FrameType::kAbandoned, kMaxAbandonedBytes + 1), Refused("4097 bytes long"));
 }
 
 TEST(FrameHeaderDeathTest, DiesRatherThanEncodeABodyOverTheLimit) {
@@ -175,6 +199,21 @@ TEST_F(FrameSocketTest, ReadsTheGoldenVectors) {
   absl::Status status;
   EXPECT_THAT(DecodeError(error->body, &status), IsOk());
   EXPECT_EQ(status, absl::PermissionDeniedError("not allowed here"));
+}
+
+TEST_F(FrameSocketTest, ReadsTheGoldenVectorsOfAStaging) {
+  SendRaw(Testdata("frame_stage.bin") + Testdata("frame_want.bin") + Testdata("frame_content.bin") +
+          Testdata("frame_abandoned.bin"));
+  const Frame stage{FrameType::kStage, Testdata("envelope_ed25519.bin")};
+  const Frame want{FrameType::kWant,
+                   "\x0a\x20" + std::string(32, '\xab') + "\x1a\x04\x08\x03\x10\x02"};
+  const Frame content{FrameType::kContent, "some bytes of a chunk"};
+  const Frame abandoned{FrameType::kAbandoned, "images/a.tar changed while it was read"};
+  for (const Frame& frame : {stage, want, content, abandoned}) {
+    EXPECT_EQ(ReadFrame(near(), Soon()).value(), frame);
+  }
+  EXPECT_EQ(EncodeFrame(want), Testdata("frame_want.bin"));
+  EXPECT_EQ(EncodeFrame(content), Testdata("frame_content.bin"));
 }
 
 TEST_F(FrameSocketTest, PassesTheLargestFrameThroughASmallBuffer) {

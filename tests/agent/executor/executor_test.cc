@@ -262,7 +262,7 @@ TEST_F(ExecutorTest, IsBusyForOthersAndLetsTheSameBytesAttach) {
   absl::StatusOr<std::string> first;
   std::thread runner([&] {
     first = executor_->Execute(
-        envelope, [](const v1::Progress&) {}, summary);
+        envelope, nullptr, [](const v1::Progress&) {}, summary);
   });
   working.WaitForNotification();
 
@@ -282,7 +282,7 @@ TEST_F(ExecutorTest, IsBusyForOthersAndLetsTheSameBytesAttach) {
   absl::StatusOr<std::string> attached;
   std::thread attacher([&] {
     attached = executor_->Execute(
-        envelope, [](const v1::Progress&) {}, attached_summary);
+        envelope, nullptr, [](const v1::Progress&) {}, attached_summary);
   });
   go_on.Notify();
   runner.join();
@@ -298,7 +298,7 @@ TEST_F(ExecutorTest, IsBusyForOthersAndLetsTheSameBytesAttach) {
 TEST_F(ExecutorTest, TellsProgressInOrder) {
   std::vector<std::string> events;
   ASSERT_THAT(executor_->Execute(
-                  Sign(NewCommand(1)),
+                  Sign(NewCommand(1)), nullptr,
                   [&](const v1::Progress& progress) {
                     events.push_back(progress.name() + " " + std::to_string(progress.position()) +
                                      "/" + std::to_string(progress.total()));

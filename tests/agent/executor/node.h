@@ -37,6 +37,8 @@ class Machine {
   }
   // Called, without a lock, before a sysctl is set. Set it before threads start.
   std::function<void(const std::string& name)> before_set;
+  // Called before that, with the command's content; what fails here fails the resource.
+  std::function<absl::Status(const std::string& name, ContentSource* content)> receive;
 
  private:
   mutable std::mutex mutex_;
@@ -45,8 +47,8 @@ class Machine {
 
 class MachineSysctl : public Resource {
  public:
-  MachineSysctl(Machine& machine, std::string name, std::string wanted)
-      : machine_(machine), name_(std::move(name)), wanted_(std::move(wanted)) {}
+  MachineSysctl(Machine& machine, std::string name, std::string wanted, ContentSource* content)
+      : machine_(machine), name_(std::move(name)), wanted_(std::move(wanted)), content_(content) {}
   v1::ResourceKind kind() const override { return v1::RESOURCE_KIND_SYSCTL; }
   std::string name() const override { return name_; }
   absl::StatusOr<std::vector<Difference>> Observe() override {
@@ -55,6 +57,9 @@ class MachineSysctl : public Resource {
     return std::vector<Difference>{{"live value", now, wanted_}};
   }
   absl::Status Converge() override {
+    if (machine_.receive) {
+      if (absl::Status s = machine_.receive(name_, content_); !s.ok()) return s;
+    }
     if (machine_.before_set) machine_.before_set(name_);
     machine_.Set(name_, wanted_);
     return absl::OkStatus();
@@ -64,6 +69,7 @@ class MachineSysctl : public Resource {
   Machine& machine_;
   const std::string name_;
   const std::string wanted_;
+  ContentSource* const content_;
 };
 
 class NodeTest : public testing::Test {
@@ -90,14 +96,14 @@ class NodeTest : public testing::Test {
     absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(config_.state);
     ASSERT_THAT(journal, IsOk());
     journal_ = *std::move(journal);
-    const auto plan = [this](
-                          const v1::Role& role, const v1::Target&,
-                          const CommandContext&) -> absl::StatusOr<std::vector<PlannedResource>> {
+    const auto plan =
+        [this](const v1::Role& role, const v1::Target&,
+               const CommandContext& context) -> absl::StatusOr<std::vector<PlannedResource>> {
       std::vector<PlannedResource> resources;
       for (const v1::Sysctl& sysctl : role.sysctls()) {
         if (absl::Status s = CheckSysctlAllowed(config_.policy, sysctl.name()); !s.ok()) return s;
-        resources.push_back({.resource = std::make_unique<MachineSysctl>(machine_, sysctl.name(),
-                                                                         sysctl.exactly())});
+        resources.push_back({.resource = std::make_unique<MachineSysctl>(
+                                 machine_, sysctl.name(), sysctl.exactly(), context.content)});
       }
       return resources;
     };
@@ -129,7 +135,7 @@ class NodeTest : public testing::Test {
   absl::StatusOr<std::string> Execute(const std::string& envelope) {
     summary_ = {};
     return executor_->Execute(
-        envelope, [](const v1::Progress&) {}, summary_);
+        envelope, nullptr, [](const v1::Progress&) {}, summary_);
   }
   absl::StatusOr<std::string> GetReport(const std::string& id) {
     summary_ = {};

@@ -77,6 +77,20 @@ frame 2 "$work/body" >frame_get_report.bin
 } >"$work/body"
 frame 131 "$work/body" >frame_error.bin
 
+# A staging: the command, a want of chunks 3 and 4 of the manifest whose digest is 32 times 0xab
+# (Protobuf by hand: field 1 bytes, field 3 message {1: 3, 2: 2}), content, and its end.
+frame 3 envelope_ed25519.bin >frame_stage.bin
+{
+  printf '\x0a\x20'
+  for _ in {1..32}; do printf '\xab'; done
+  printf '\x1a\x04\x08\x03\x10\x02'
+} >"$work/body"
+frame 132 "$work/body" >frame_want.bin
+printf 'some bytes of a chunk' >"$work/body"
+frame 4 "$work/body" >frame_content.bin
+printf 'images/a.tar changed while it was read' >"$work/body"
+frame 5 "$work/body" >frame_abandoned.bin
+
 # A change: kind 4 (sysctl), name, aspect, before, after.
 {
   u32 4
