@@ -17,8 +17,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "agent/executor/ledger.h"
-#include "agent/executor/sqlite.h"
 #include "bpa/v1/report.pb.h"
+#include "proto/sqlite.h"
 
 namespace bpa::executor {
 

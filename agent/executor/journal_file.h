@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "agent/executor/sqlite.h"
+#include "proto/sqlite.h"
 
 namespace bpa::executor {
 

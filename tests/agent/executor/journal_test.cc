@@ -14,9 +14,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "agent/executor/sqlite.h"
 #include "gtest/gtest.h"
 #include "proto/envelope.h"
+#include "proto/sqlite.h"
 #include "tests/agent/executor/support.h"
 
 namespace bpa::executor {

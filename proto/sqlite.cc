@@ -1,4 +1,4 @@
-#include "agent/executor/sqlite.h"
+#include "proto/sqlite.h"
 
 #include <sqlite3.h>
 
@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace bpa::executor {
+namespace bpa {
 namespace {
 
 absl::StatusCode CodeOf(sqlite3* database) {
@@ -78,6 +78,13 @@ absl::StatusOr<bool> SqliteStatement::Step() {
 
 absl::Status SqliteStatement::Run() { return Step().status(); }
 
+// What a reset returns is what the last step said already.
+SqliteStatement& SqliteStatement::Reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+  return *this;
+}
+
 int64_t SqliteStatement::Int(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
@@ -100,7 +107,7 @@ SqliteDatabase::SqliteDatabase(std::unique_ptr<sqlite3, Close> database)
 
 absl::StatusOr<SqliteDatabase> SqliteDatabase::Open(const std::string& path) {
   sqlite3* handle = nullptr;
-  // NOMUTEX: the journal has its own; NOFOLLOW: root opens no file through a link.
+  // NOMUTEX: one thread at a time; NOFOLLOW: root opens no file through a link.
   const int result =
       sqlite3_open_v2(path.c_str(), &handle,
                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
@@ -157,4 +164,4 @@ absl::Status SqliteTransaction::Commit() {
   return status;
 }
 
-}  // namespace bpa::executor
+}  // namespace bpa
