@@ -3,6 +3,7 @@
 #define BPA_AGENT_GATEWAY_RELAY_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -16,10 +17,22 @@ struct RelayOptions {
   absl::Time deadline = absl::InfiniteFuture();
   // Asked a few times a second while the executor works; true ends the relay. May be empty.
   std::function<bool()> cancelled;
-  // Takes the body of each progress frame; false ends the relay: nobody listens any more. Empty
-  // where no progress is expected.
+  // How long the executor may say nothing.
+  absl::Duration silence = absl::InfiniteDuration();
+  // Take the body of each progress and want frame; false ends the relay: nobody listens any more.
+  // Empty where none is expected.
   std::function<bool(const std::string& progress)> on_progress;
+  std::function<bool(const std::string& want)> on_want;
 };
+
+// Where the executor may or may not have the command, for messages.
+inline constexpr char kMayHaveRun[] =
+    "the command may or may not have been carried out: send the same command again";
+
+// What the client is told of a connection to the executor that failed with `status`.
+absl::Status ExplainToClient(const absl::Status& status);
+
+class Conversation;
 
 // Knows nothing of what it carries. Safe to use from several threads.
 class Relay {
@@ -36,10 +49,12 @@ class Relay {
   // Ending the relay does not end the command: the executor finishes what it has accepted.
   absl::StatusOr<std::string> Run(const Frame& request, const RelayOptions& options) const;
 
+  // Sends `request` likewise, and leaves what follows to the caller.
+  absl::StatusOr<std::unique_ptr<Conversation>> Begin(const Frame& request,
+                                                      absl::Time deadline) const;
+
  private:
   absl::StatusOr<int> Connect() const;
-  absl::StatusOr<std::string> Receive(int fd, const RelayOptions& options) const;
-  absl::Status Explain(const absl::Status& status) const;
 
   const std::string socket_path_;
 };

@@ -3,8 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "proto/envelope.h"
 
 namespace bpa::gateway {
 
@@ -13,7 +15,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
 }
 
 grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
-                   const PeerCheck& peers, size_t request_bytes,
+                   const PeerCheck& peers, const std::function<size_t()>& request_bytes,
                    const std::function<absl::Status()>& handle) {
   const absl::Time start = absl::Now();
   const absl::StatusOr<std::string> name = peers.Check(context);
@@ -21,11 +23,18 @@ grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
   // Escaped: a message may hold what a client or a file on the node chose.
   spdlog::log(status.ok() ? spdlog::level::info : spdlog::level::warn,
               "{} controller={} peer={} bytes={} status={} ms={}{}{}", method,
-              name.ok() ? *name : "-", context.peer(), request_bytes,
+              name.ok() ? *name : "-", context.peer(), request_bytes(),
               absl::StatusCodeToString(status.code()),
               absl::ToInt64Milliseconds(absl::Now() - start),
               status.ok() ? "" : " message=", absl::CHexEscape(status.message()));
   return ToGrpc(status);
+}
+
+absl::Status CheckEnvelope(std::string_view envelope) {
+  if (envelope.empty()) return absl::InvalidArgumentError("envelope: empty, no command in it");
+  if (envelope.size() <= kMaxEnvelopeBytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("envelope: ", envelope.size(), " bytes, allowed are ", kMaxEnvelopeBytes));
 }
 
 }  // namespace bpa::gateway

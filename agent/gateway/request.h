@@ -17,10 +17,22 @@ namespace bpa::gateway {
 // Of the same code and message.
 grpc::Status ToGrpc(const absl::Status& status);
 
-// Runs `handle` if the peer may call, and logs. Returns what the client gets.
+// Runs `handle` if the peer may call, and logs, with `request_bytes` once it has ended. Returns
+// what the client gets.
 grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
-                   const PeerCheck& peers, size_t request_bytes,
+                   const PeerCheck& peers, const std::function<size_t()>& request_bytes,
                    const std::function<absl::Status()>& handle);
+
+// Where the bytes are known before.
+inline grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
+                          const PeerCheck& peers, size_t request_bytes,
+                          const std::function<absl::Status()>& handle) {
+  return Serve(
+      method, context, peers, [request_bytes] { return request_bytes; }, handle);
+}
+
+// Whether this may be the envelope of a command, by its size alone.
+absl::Status CheckEnvelope(std::string_view envelope);
 
 }  // namespace bpa::gateway
 

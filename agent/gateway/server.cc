@@ -17,6 +17,7 @@
 #include "agent/gateway/listener.h"
 #include "agent/gateway/relay.h"
 #include "agent/gateway/service.h"
+#include "agent/gateway/stage_server.h"
 #include "agent/gateway/tls.h"
 #include "proto/envelope.h"
 
@@ -81,7 +82,7 @@ class RunningServer final : public Server {
         connections_(static_cast<size_t>(config.max_connections)),
         peers_(config.cluster, connections_),
         relay_(config.executor_socket),
-        agent_(config, *tls_, peers_, relay_),
+        agent_(config, *tls_, peers_, relay_, slots_),
         health_(peers_, relay_) {}
 
   absl::Status Serve(const Config& config) {
@@ -92,8 +93,13 @@ class RunningServer final : public Server {
         Builder::experimental_type::ExternalConnectionType::FROM_FD, tls_->MakeCredentials());
     builder.RegisterService(&agent_);
     builder.RegisterService(&health_);
+    const StageContext context{
+        .peers = peers_, .relay = relay_, .slots = slots_, .silence = config.command_timeout};
+    auto stage = std::make_unique<StageServer>(agent_, builder.AddCompletionQueue(), context);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::InternalError("gRPC does not start its server");
+    stage_ = std::move(stage);
+    stage_->Start();
     return absl::OkStatus();
   }
 
@@ -127,9 +133,12 @@ class RunningServer final : public Server {
   Connections connections_;
   const PeerCheck peers_;
   const Relay relay_;
+  RelaySlots slots_;
   AgentService agent_;
   HealthService health_;
   std::unique_ptr<ExternalConnectionAcceptor> acceptor_;
+  // Waits for its calls to end, which the server makes them do.
+  std::unique_ptr<StageServer> stage_;
   std::unique_ptr<grpc::Server> server_;
 };
 

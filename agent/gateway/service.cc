@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/gateway/describe.h"
 #include "agent/gateway/request.h"
-#include "proto/envelope.h"
 
 namespace bpa::gateway {
 namespace {
@@ -18,12 +16,6 @@ constexpr size_t kCommandIdBytes = 36;
 
 absl::Time Deadline(const grpc::ServerContext& context, absl::Duration at_most) {
   return std::min(absl::FromChrono(context.deadline()), absl::Now() + at_most);
-}
-
-absl::Status TooManyRelays() {
-  return absl::ResourceExhaustedError(absl::StrCat("this node already works on ",
-                                                   kMaxConcurrentRelays,
-                                                   " requests: try again when one has ended"));
 }
 
 absl::Status CheckCommandId(std::string_view id) {
@@ -59,13 +51,9 @@ grpc::Status AgentService::Describe(grpc::ServerContext* context, const v1::Desc
 
 absl::Status AgentService::RelayCommand(grpc::ServerContext& context, const std::string& envelope,
                                         grpc::ServerWriter<v1::ExecuteResponse>& writer) {
-  if (envelope.empty()) return absl::InvalidArgumentError("envelope: empty, no command in it");
-  if (envelope.size() > kMaxEnvelopeBytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("envelope: ", envelope.size(), " bytes, allowed are ", kMaxEnvelopeBytes));
-  }
-  const auto leave = absl::MakeCleanup([this] { --relays_; });
-  if (++relays_ > kMaxConcurrentRelays) return TooManyRelays();
+  if (absl::Status s = CheckEnvelope(envelope); !s.ok()) return s;
+  const RelaySlots::Slot slot(slots_);
+  if (absl::Status s = slot.status(); !s.ok()) return s;
 
   v1::ExecuteResponse response;
   const RelayOptions options{
@@ -77,6 +65,7 @@ absl::Status AgentService::RelayCommand(grpc::ServerContext& context, const std:
             return !response.mutable_progress()->ParseFromString(progress) ||
                    writer.Write(response);
           },
+      .on_want = nullptr,
   };
   absl::StatusOr<std::string> report =
       relay_.Run({.type = FrameType::kExecute, .body = envelope}, options);
@@ -89,13 +78,14 @@ absl::Status AgentService::RelayCommand(grpc::ServerContext& context, const std:
 absl::Status AgentService::RelayGetReport(grpc::ServerContext& context,
                                           const std::string& command_id, std::string& report) {
   if (absl::Status s = CheckCommandId(command_id); !s.ok()) return s;
-  const auto leave = absl::MakeCleanup([this] { --relays_; });
-  if (++relays_ > kMaxConcurrentRelays) return TooManyRelays();
+  const RelaySlots::Slot slot(slots_);
+  if (absl::Status s = slot.status(); !s.ok()) return s;
   absl::StatusOr<std::string> answer =
       relay_.Run({.type = FrameType::kGetReport, .body = command_id},
                  {.deadline = Deadline(context, kGetReportTimeout),
                   .cancelled = [&context] { return context.IsCancelled(); },
-                  .on_progress = nullptr});
+                  .on_progress = nullptr,
+                  .on_want = nullptr});
   if (!answer.ok()) return answer.status();
   report = *std::move(answer);
   return absl::OkStatus();

@@ -2,29 +2,26 @@
 #ifndef BPA_AGENT_GATEWAY_SERVICE_H_
 #define BPA_AGENT_GATEWAY_SERVICE_H_
 
-#include <atomic>
 #include <string>
 
 #include "absl/status/status.h"
 #include "agent/gateway/authorization.h"
 #include "agent/gateway/config.h"
 #include "agent/gateway/relay.h"
+#include "agent/gateway/relay_slots.h"
 #include "agent/gateway/tls.h"
 #include "bpa/v1/agent_service.grpc.pb.h"
 
 namespace bpa::gateway {
 
-// Commands that wait for the executor at once; more are refused with RESOURCE_EXHAUSTED. The
-// executor takes as many connections.
-inline constexpr int kMaxConcurrentRelays = 8;
-
-// gRPC calls it from several threads.
-class AgentService final : public v1::AgentService::Service {
+// gRPC calls it from several threads. Stage is StageServer's.
+class AgentService final
+    : public v1::AgentService::WithAsyncMethod_Stage<v1::AgentService::Service> {
  public:
   // All outlive this. `tls` tells when the served certificate expires.
   AgentService(const Config& config, const TlsReloader& tls, const PeerCheck& peers,
-               const Relay& relay)
-      : config_(config), tls_(tls), peers_(peers), relay_(relay) {}
+               const Relay& relay, RelaySlots& slots)
+      : config_(config), tls_(tls), peers_(peers), relay_(relay), slots_(slots) {}
 
   grpc::Status Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                        grpc::ServerWriter<v1::ExecuteResponse>* writer) override;
@@ -43,7 +40,7 @@ class AgentService final : public v1::AgentService::Service {
   const TlsReloader& tls_;
   const PeerCheck& peers_;
   const Relay& relay_;
-  std::atomic<int> relays_ = 0;
+  RelaySlots& slots_;
 };
 
 }  // namespace bpa::gateway
