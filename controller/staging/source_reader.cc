@@ -1,0 +1,238 @@
+#include "controller/staging/source_reader.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <optional>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "proto/trusted_file.h"
+
+namespace bpa::controller {
+namespace {
+
+// A node that is slower than the others by so much is served by reads of its own.
+constexpr size_t kRecentBytes = 16 * 1024 * 1024;
+constexpr int kMaxRanges = 4096;
+constexpr size_t kMaxWaiting = 2;
+
+absl::Status BadWant(std::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the node asks for what cannot be sent: ", std::string(what)));
+}
+
+absl::Status CheckRanges(const v1::Want& want, uint64_t chunks) {
+  if (want.chunks().empty() || want.chunks_size() > kMaxRanges) {
+    return BadWant(absl::StrCat(want.chunks_size(), " ranges of chunks"));
+  }
+  uint64_t next = 0;
+  for (const v1::ChunkRange& range : want.chunks()) {
+    if (range.first() < next || range.first() >= chunks || range.count() == 0 ||
+        range.count() > chunks - range.first()) {
+      return BadWant(absl::StrCat(range.count(), " chunks from ", range.first(), " of ", chunks));
+    }
+    next = range.first() + range.count();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+RecentChunks::Bytes RecentChunks::Find(const Key& key) const {
+  const auto found = chunks_.find(key);
+  return found == chunks_.end() ? nullptr : found->second;
+}
+
+void RecentChunks::Add(const Key& key, Bytes bytes) {
+  if (chunks_.contains(key)) return;
+  bytes_ += bytes->size();
+  chunks_.emplace(key, std::move(bytes));
+  oldest_first_.push_back(key);
+  while (bytes_ > max_bytes_) {
+    const auto oldest = chunks_.find(oldest_first_.front());
+    bytes_ -= oldest->second->size();
+    chunks_.erase(oldest);
+    oldest_first_.pop_front();
+  }
+}
+
+// The wants of one node. Keeps the file that it is in open.
+class SourceStream : public ContentStream {
+ public:
+  explicit SourceStream(SourceReader& reader) : reader_(reader) {}
+
+  absl::Status Want(const v1::Want& want) override {
+    const SourceReader::Package* package = reader_.Find(want.manifest_sha256());
+    if (package == nullptr) return BadWant("a manifest that is not this command's");
+    if (waiting_.size() == kMaxWaiting) return BadWant("a third want before the first is answered");
+    if (want.has_manifest_offset()) {
+      if (!want.chunks().empty()) return BadWant("manifest and chunks at once");
+      if (want.manifest_offset() >= package->content.manifest_bytes) {
+        return BadWant("what lies behind the manifest's end");
+      }
+    } else if (absl::Status status = CheckRanges(want, package->index.header().chunks);
+               !status.ok()) {
+      return status;
+    }
+    waiting_.push_back({.package = package, .want = want, .manifest_at = want.manifest_offset()});
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> Next() override {
+    std::string piece;
+    while (!waiting_.empty() && piece.size() < kMaxContentPieceBytes) {
+      if (piece.capacity() < kMaxContentPieceBytes) piece.reserve(kMaxContentPieceBytes);
+      Waiting& first = waiting_.front();
+      const absl::Status status = first.want.has_manifest_offset() ? AppendManifest(first, &piece)
+                                                                   : AppendChunks(first, &piece);
+      if (!status.ok()) return status;
+    }
+    return piece;
+  }
+
+ private:
+  // A want, and how much of it was returned.
+  struct Waiting {
+    const SourceReader::Package* package;
+    v1::Want want;
+    uint64_t manifest_at = 0;
+    int range = 0;
+    uint64_t in_range = 0;
+    size_t in_chunk = 0;
+  };
+
+  absl::Status AppendManifest(Waiting& waiting, std::string* piece) {
+    const PackageContent& content = waiting.package->content;
+    const size_t begin = piece->size();
+    const size_t count = std::min<uint64_t>(kMaxContentPieceBytes - begin,
+                                            content.manifest_bytes - waiting.manifest_at);
+    piece->resize(begin + count);
+    const ssize_t got =
+        ReadAt(content.manifest.get(), piece->data() + begin, count, waiting.manifest_at);
+    if (got < 0) return ErrnoStatus(errno, "read", "the manifest");
+    if (static_cast<size_t>(got) < count) {
+      return absl::AbortedError("the manifest was cut off: run this again");
+    }
+    waiting.manifest_at += count;
+    if (waiting.manifest_at == content.manifest_bytes) waiting_.pop_front();
+    return absl::OkStatus();
+  }
+
+  // As much of the current chunk as there is room for.
+  absl::Status AppendChunks(Waiting& waiting, std::string* piece) {
+    const v1::ChunkRange& range = waiting.want.chunks(waiting.range);
+    if (chunk_ == nullptr) {
+      absl::StatusOr<RecentChunks::Bytes> chunk =
+          Chunk(*waiting.package, range.first() + waiting.in_range);
+      if (!chunk.ok()) return chunk.status();
+      chunk_ = *std::move(chunk);
+    }
+    const size_t count =
+        std::min(kMaxContentPieceBytes - piece->size(), chunk_->size() - waiting.in_chunk);
+    piece->append(*chunk_, waiting.in_chunk, count);
+    waiting.in_chunk += count;
+    if (waiting.in_chunk < chunk_->size()) return absl::OkStatus();
+    chunk_ = nullptr;
+    waiting.in_chunk = 0;
+    if (++waiting.in_range < range.count()) return absl::OkStatus();
+    waiting.in_range = 0;
+    if (++waiting.range == waiting.want.chunks_size()) waiting_.pop_front();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<RecentChunks::Bytes> Chunk(const SourceReader::Package& package, uint64_t number) {
+    const RecentChunks::Key key(&package, number);
+    if (RecentChunks::Bytes recent = reader_.recent_.Find(key)) return recent;
+    if (package_ != &package) {
+      absl::StatusOr<ChunkFinder> finder =
+          ChunkFinder::Open(package.content.manifest.get(), package.index);
+      if (!finder.ok()) return finder.status();
+      finder_.emplace(*std::move(finder));
+      package_ = &package;
+      open_path_.reset();
+    }
+    const absl::StatusOr<ManifestSegment> segment = finder_->Find(number);
+    if (!segment.ok()) return segment.status();
+    absl::StatusOr<RecentChunks::Bytes> bytes = Read(*package.content.tree, *segment);
+    if (bytes.ok()) reader_.recent_.Add(key, *bytes);
+    return bytes;
+  }
+
+  absl::StatusOr<RecentChunks::Bytes> Read(const SourceTree& tree, const ManifestSegment& segment) {
+    const ManifestEntry& entry = finder_->entry();
+    if (open_path_ != entry.path) {
+      if (absl::Status status = OpenFile(tree, entry); !status.ok()) return status;
+    }
+    auto bytes = std::make_shared<std::string>(segment.length, '\0');
+    const ssize_t got = ReadAt(file_.get(), bytes->data(), bytes->size(), segment.offset);
+    if (got < 0) return tree.Error(errno, "read", entry.path);
+    if (static_cast<uint64_t>(got) < segment.length) return tree.Changed(entry.path);
+    absl::Status status = tree.CheckUnchanged(file_.get(), stamp_, entry.path);
+    if (!status.ok()) return status;
+    reader_.bytes_read_ += segment.length;
+    return RecentChunks::Bytes(std::move(bytes));
+  }
+
+  absl::Status OpenFile(const SourceTree& tree, const ManifestEntry& entry) {
+    open_path_.reset();
+    absl::StatusOr<OwnedFd> file = tree.OpenFile(entry.path);
+    if (!file.ok()) return file.status();
+    struct stat info;
+    if (fstat(file->get(), &info) != 0) return tree.Error(errno, "fstat", entry.path);
+    if (static_cast<uint64_t>(info.st_size) != entry.size ||
+        info.st_mtim.tv_sec != entry.mtime_seconds ||
+        info.st_mtim.tv_nsec != int64_t{entry.mtime_nanoseconds}) {
+      return tree.Changed(entry.path);
+    }
+    // Only a hint for the disk.
+    posix_fadvise(file->get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    file_ = *std::move(file);
+    stamp_ = FileStamp::Of(info);
+    open_path_ = entry.path;
+    return absl::OkStatus();
+  }
+
+  SourceReader& reader_;
+  std::deque<Waiting> waiting_;
+  RecentChunks::Bytes chunk_;  // the one that is being returned
+
+  // Where reading is.
+  const SourceReader::Package* package_ = nullptr;
+  std::optional<ChunkFinder> finder_;
+  std::optional<std::string> open_path_;
+  OwnedFd file_;
+  FileStamp stamp_;
+};
+
+SourceReader::SourceReader() : recent_(kRecentBytes) {}
+
+absl::StatusOr<std::unique_ptr<SourceReader>> SourceReader::Open(
+    std::vector<PackageContent> packages) {
+  std::unique_ptr<SourceReader> reader(new SourceReader());
+  for (PackageContent& content : packages) {
+    absl::StatusOr<ChunkIndex> index = ChunkIndex::Build(content.manifest.get());
+    if (!index.ok()) return index.status();
+    reader->packages_.push_back(std::make_unique<const Package>(
+        Package{.content = std::move(content), .index = *std::move(index)}));
+  }
+  return reader;
+}
+
+std::unique_ptr<ContentStream> SourceReader::Open() {
+  return std::make_unique<SourceStream>(*this);
+}
+
+const SourceReader::Package* SourceReader::Find(const std::string& digest) const {
+  for (const auto& package : packages_) {
+    const Sha256& own = package->content.digest;
+    if (digest == std::string_view(reinterpret_cast<const char*>(own.data()), own.size())) {
+      return package.get();
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace bpa::controller
