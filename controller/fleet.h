@@ -3,6 +3,7 @@
 #define BPA_CONTROLLER_FLEET_H_
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "bpa/v1/report.pb.h"
 #include "controller/cluster.h"
 #include "controller/home.h"
+#include "controller/staging/content_supplier.h"
 
 namespace bpa::controller {
 
@@ -44,6 +46,11 @@ struct FleetOptions {
   absl::Duration command_timeout = absl::Minutes(30);
   // How often the same bytes are sent again after a lost connection.
   int retries = 3;
+  // Not null: the command is an APPLY with packages and goes by Stage; nodes are sent what they ask
+  // for. Must outlive the run.
+  ContentSupplier* content = nullptr;
+  // Bytes of content per second over all nodes; 0: as fast as they take it.
+  uint64_t limit_rate = 0;
 };
 
 // Calls come from the thread that called Run, one at a time.
