@@ -49,6 +49,9 @@ void SetLimits(const Config& config, Builder& builder) {
   grpc::ResourceQuota quota("gateway");
   quota.Resize(kQuotaBytes).SetMaxThreads(kMaxThreads);
   builder.SetResourceQuota(quota);
+  // Content: the window grows with what the line carries, within the quota. At rest nothing is
+  // sent.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 1);
 
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Millis(absl::Seconds(10)));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Millis(absl::Minutes(5)));
@@ -70,7 +73,6 @@ void SetFootprint(Builder& builder) {
   builder.SetSyncServerOption(Builder::CQ_TIMEOUT_MSEC, Millis(absl::Hours(1)));
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
 }
 
 class RunningServer final : public Server {
@@ -84,6 +86,10 @@ class RunningServer final : public Server {
         relay_(config.executor_socket),
         agent_(config, *tls_, peers_, relay_, slots_),
         health_(peers_, relay_) {}
+
+  ~RunningServer() override {
+    if (server_ != nullptr) server_->Shutdown();
+  }
 
   absl::Status Serve(const Config& config) {
     Builder builder;
@@ -127,7 +133,7 @@ class RunningServer final : public Server {
   }
 
  private:
-  // In the order in which they need each other: the server goes first.
+  // In the order in which they need each other.
   const std::shared_ptr<TlsReloader> tls_;
   const std::unique_ptr<Listener> listener_;
   Connections connections_;
@@ -137,9 +143,9 @@ class RunningServer final : public Server {
   AgentService agent_;
   HealthService health_;
   std::unique_ptr<ExternalConnectionAcceptor> acceptor_;
-  // Waits for its calls to end, which the server makes them do.
-  std::unique_ptr<StageServer> stage_;
   std::unique_ptr<grpc::Server> server_;
+  // Goes before the server, which its threads still ask for calls until that says no.
+  std::unique_ptr<StageServer> stage_;
 };
 
 }  // namespace

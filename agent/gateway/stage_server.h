@@ -24,7 +24,7 @@ class StageServer {
   // `service` and what `context` refers to outlive this.
   StageServer(AgentService& service, std::unique_ptr<grpc::ServerCompletionQueue> queue,
               const StageContext& context);
-  // The gRPC server was shut down before.
+  // The gRPC server was shut down before, but is still there.
   ~StageServer();
 
   // Once the gRPC server has been started.
