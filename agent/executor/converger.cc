@@ -44,7 +44,12 @@ std::string Describe(const std::vector<Difference>& differences) {
 
 Converger::Converger(std::vector<PlannedResource>& resources, v1::Mode mode,
                      ConvergeListener& listener)
-    : resources_(resources), mode_(mode), listener_(listener), seen_(resources.size()) {}
+    : resources_(resources), mode_(mode), listener_(listener), seen_(resources.size()) {
+  for (size_t i = 0; i < resources_.size(); ++i) {
+    resources_[i].resource->ReportTo(
+        [this, i](const v1::PackageProgress& package) { TellPackage(i, package); });
+  }
+}
 
 absl::Status Converger::CheckReviewed(const v1::ReviewedPlan& plan) {
   const std::set<std::string> reviewed(plan.change_sha256().begin(), plan.change_sha256().end());
@@ -185,13 +190,24 @@ void Converger::NoteVolume(const PlannedResource& planned, const v1::ResourceRes
   }
 }
 
-void Converger::Tell(size_t index, v1::ResourceStatus status) {
+v1::Progress Converger::ProgressOf(size_t index) const {
   v1::Progress progress;
   progress.set_kind(resources_[index].resource->kind());
   progress.set_name(resources_[index].resource->name());
-  progress.set_status(status);
   progress.set_position(static_cast<uint32_t>(index) + 1);
   progress.set_total(static_cast<uint32_t>(resources_.size()));
+  return progress;
+}
+
+void Converger::Tell(size_t index, v1::ResourceStatus status) {
+  v1::Progress progress = ProgressOf(index);
+  progress.set_status(status);
+  listener_.OnProgress(progress);
+}
+
+void Converger::TellPackage(size_t index, const v1::PackageProgress& package) {
+  v1::Progress progress = ProgressOf(index);
+  *progress.mutable_package() = package;
   listener_.OnProgress(progress);
 }
 

@@ -54,6 +54,8 @@ class Converger {
   absl::Status ConvergeAndReadBack(Resource& resource);
   void NoteVolume(const PlannedResource& planned, const v1::ResourceResult& result);
   void Tell(size_t index, v1::ResourceStatus status);
+  void TellPackage(size_t index, const v1::PackageProgress& package);
+  v1::Progress ProgressOf(size_t index) const;
 
   std::vector<PlannedResource>& resources_;
   const v1::Mode mode_;

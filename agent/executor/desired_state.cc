@@ -4,9 +4,11 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/executor/directory.h"
 #include "agent/executor/forms.h"
+#include "agent/executor/package/package_resource.h"
 #include "agent/executor/path.h"
 #include "agent/executor/reset.h"
 #include "agent/executor/sysctl.h"
@@ -32,6 +34,7 @@ class Planner {
     if (status.ok() && context_.reset_directories) status = AddResets();
     if (status.ok()) status = AddDirectories();
     if (status.ok()) status = AddSysctls();
+    if (status.ok()) status = AddPackages();
     if (!status.ok()) return status;
     return std::move(planned_);
   }
@@ -45,6 +48,8 @@ class Planner {
   absl::Status CheckMayReset(const std::string& path) const;
   absl::Status AddDirectories();
   absl::Status AddSysctls();
+  absl::Status AddPackages();
+  absl::Status CheckApart(const std::string& destination) const;
 
   std::string BelowVolume(const std::string& path) const {
     return NearestRoot(mount_points_, path);
@@ -221,6 +226,61 @@ absl::Status Planner::AddSysctls() {
     absl::Status allowed = CheckSysctlAllowed(policy_, name);
     if (!allowed.ok()) return allowed;
     planned_.push_back({std::make_unique<SysctlResource>(sysctl, host_), "", ""});
+  }
+  return absl::OkStatus();
+}
+
+// A tree that is exchanged whole takes along whatever else lies in it.
+absl::Status Planner::CheckApart(const std::string& destination) const {
+  for (const v1::Package& other : role_.packages()) {
+    if (other.destination() == destination) continue;
+    if (IsAtOrBelow(other.destination(), destination)) {
+      return Invalid(absl::StrCat("packages ", destination, " and ", other.destination(),
+                                  " lie in each other: one would replace the other"));
+    }
+  }
+  for (const v1::Directory& directory : role_.directories()) {
+    if (IsAtOrBelow(directory.path(), destination)) {
+      return Invalid(absl::StrCat("directory ", directory.path(), " lies in the package ",
+                                  destination, ", which is published as a whole: take it out"));
+    }
+  }
+  for (const std::string& mount_point : mount_points_) {
+    if (IsAtOrBelow(mount_point, destination)) {
+      return Invalid(absl::StrCat("volume ", mount_point, " lies in the package ", destination,
+                                  ", which is published by a rename"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Planner::AddPackages() {
+  std::set<std::string> seen;
+  for (const v1::Package& package : role_.packages()) {
+    const std::string& destination = package.destination();
+    if (!IsNormalPath(destination)) {
+      return Invalid(absl::StrCat(Quoted(destination), " is not a normal absolute path"));
+    }
+    if (!seen.insert(destination).second) {
+      return Invalid(absl::StrCat("package ", destination, " is there twice"));
+    }
+    if (absl::StrContains(absl::StrCat(destination, "/"),
+                          absl::StrCat("/", kStoreDirectory, "/"))) {
+      return Invalid(absl::StrCat(destination, " lies in what the agent keeps for itself"));
+    }
+    absl::Status s = CheckPackageAllowed(policy_, destination);
+    if (s.ok()) s = CheckApart(destination);
+    if (!s.ok()) return s;
+    const std::string below = BelowVolume(destination);
+    auto resource =
+        std::make_unique<PackageResource>(package,
+                                          PackageRun{.below_volume = below,
+                                                     .verify = context_.mode == v1::MODE_VERIFY,
+                                                     .content = context_.content,
+                                                     .stopping = context_.stopping},
+                                          host_);
+    const std::string wanted = resource->Wanted();
+    planned_.push_back({std::move(resource), below, wanted});
   }
   return absl::OkStatus();
 }

@@ -41,9 +41,9 @@ struct PlannedResource {
 };
 
 // The resources of `role` on the node that is `target`, in the order in which they are converged:
-// volumes (parents before children), resets, directories, sysctls. Looks at nothing and changes
-// nothing. PermissionDenied when the policy does not allow a value or act, InvalidArgument or
-// FailedPrecondition when role and target do not fit together; each names value and place.
+// volumes (parents before children), resets, directories, sysctls, packages. Looks at nothing and
+// changes nothing. PermissionDenied when the policy does not allow a value or act, InvalidArgument
+// or FailedPrecondition when role and target do not fit together; each names value and place.
 // `policy`, `host` and `ledger` must outlive the result; `role` and `target` need not.
 absl::StatusOr<std::vector<PlannedResource>> PlanResources(const v1::Role& role,
                                                            const v1::Target& target,

@@ -2,6 +2,7 @@
 #ifndef BPA_AGENT_EXECUTOR_RESOURCE_H_
 #define BPA_AGENT_EXECUTOR_RESOURCE_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class Resource {
   virtual absl::StatusOr<std::vector<Difference>> Observe() = 0;
   // Removes all differences. Stops at the first failure; safe to call again.
   virtual absl::Status Converge() = 0;
+  // Where what takes long tells how far it is, from the calling thread.
+  virtual void ReportTo(std::function<void(const v1::PackageProgress&)> /*sink*/) {}
 };
 
 }  // namespace bpa::executor
