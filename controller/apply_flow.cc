@@ -31,7 +31,8 @@ CommandOptions OptionsFor(const FleetRequest& request, v1::Mode mode) {
 }
 
 bool SameParts(const RoleParts& a, const RoleParts& b) {
-  return a.volumes == b.volumes && a.directories == b.directories && a.sysctls == b.sysctls;
+  return a.volumes == b.volumes && a.directories == b.directories && a.sysctls == b.sysctls &&
+         a.packages == b.packages;
 }
 
 absl::StatusOr<SavedPlan> ReadPlanFor(const Session& session, const FleetRequest& request) {
@@ -192,6 +193,9 @@ int RunApply(const GlobalOptions& global, const FleetRequest& request) {
     const absl::Status confirmable =
         CheckConfirmable(global, request, request.reset, session->cluster().name);
     if (!confirmable.ok()) return ReportError(global, confirmable);
+  }
+  if (absl::Status status = session->Prepare(request); !status.ok()) {
+    return ReportError(global, status);
   }
   const bool at_once = request.yes || !request.plan_file.empty() || !request.write_file.empty();
   return at_once ? ApplyAtOnce(global, *session, request) : PlanAskApply(global, *session, request);

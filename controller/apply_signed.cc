@@ -72,6 +72,9 @@ int RunSigned(const GlobalOptions& global, const FleetRequest& request) {
   const absl::Status confirmable =
       CheckConfirmable(global, request, command->command.reset_directories(), cluster);
   if (!confirmable.ok()) return ReportError(global, confirmable);
+  if (absl::Status status = session->PrepareToSend(command->command); !status.ok()) {
+    return ReportError(global, status);
+  }
   if (!request.yes && !ConfirmedSigned(global, command->command, nodes->size())) {
     global.err << "Nothing was sent.\n";
     return kExitUsage;

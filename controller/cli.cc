@@ -14,6 +14,7 @@
 #include "controller/nodes.h"
 #include "controller/plan.h"
 #include "controller/sign.h"
+#include "controller/stage.h"
 #include "controller/sysctl.h"
 #include "controller/verify.h"
 #include "controller/version.h"
@@ -50,6 +51,7 @@ void RegisterVerbs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   RegisterNodes(app, global, exit_code);
   RegisterPlan(app, global, exit_code);
   RegisterApply(app, global, exit_code);
+  RegisterStage(app, global, exit_code);
   RegisterVerify(app, global, exit_code);
   RegisterSysctl(app, global, exit_code);
   RegisterDirs(app, global, exit_code);

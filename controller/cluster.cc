@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/directories.h"
 #include "controller/forms.h"
 #include "controller/roles.h"
 #include "proto/limits.h"
@@ -183,7 +184,7 @@ absl::StatusOr<std::vector<Node>> ParseNodes(const Value& section,
 absl::StatusOr<Cluster> ParseCluster(std::string_view text, std::string_view file_name) {
   absl::StatusOr<Value> root = yaml::Parse(text, file_name);
   if (!root.ok()) return root.status();
-  absl::Status status = root->ExpectKeys({"cluster", "nodes", "roles"});
+  absl::Status status = root->ExpectKeys({"cluster", "nodes", "roles", "packages"});
   if (!status.ok()) return status;
 
   Cluster cluster;
@@ -204,6 +205,10 @@ absl::StatusOr<Cluster> ParseCluster(std::string_view text, std::string_view fil
   absl::StatusOr<std::vector<v1::Role>> roles = ParseRoles(*roles_section);
   if (!roles.ok()) return roles.status();
   cluster.roles = *std::move(roles);
+  absl::StatusOr<std::map<std::string, std::vector<PackageSource>>> packages =
+      ParsePackages(*root, cluster.roles, ParentDirectory(std::string(file_name)));
+  if (!packages.ok()) return packages.status();
+  cluster.packages = *std::move(packages);
   absl::StatusOr<std::vector<Node>> nodes = ParseNodes(*nodes_section, cluster.roles);
   if (!nodes.ok()) return nodes.status();
   cluster.nodes = *std::move(nodes);

@@ -2,6 +2,7 @@
 #ifndef BPA_CONTROLLER_CLUSTER_H_
 #define BPA_CONTROLLER_CLUSTER_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bpa/v1/command.pb.h"
+#include "controller/packages.h"
 
 namespace bpa::controller {
 
@@ -25,12 +27,15 @@ struct Node {
 struct Cluster {
   std::string name;
   std::vector<Node> nodes;      // in the document's order; names unique
-  std::vector<v1::Role> roles;  // likewise
+  std::vector<v1::Role> roles;  // likewise; without packages
+  // By role: its own and those of the whole cluster. What is in them is not known yet.
+  std::map<std::string, std::vector<PackageSource>> packages;
 };
 
 // Fails with InvalidArgument, "FILE:LINE:COLUMN: what: suggestion", for anything unknown, missing,
 // duplicated, of the wrong type or dangling (a node's role that is not defined, a volume source for
-// a mount point that the role does not have, or a role's volume without a source).
+// a mount point that the role does not have, or a role's volume without a source). Packages'
+// sources are relative to the directory of `file_name`; nothing looks whether they exist.
 absl::StatusOr<Cluster> ParseCluster(std::string_view text, std::string_view file_name);
 
 // The nodes that `names` selects, in the cluster's order; all when empty. NotFound names the

@@ -34,7 +34,7 @@ absl::Status CheckOptions(const CommandOptions& options, const std::string& oper
     return absl::InvalidArgumentError("the validity must be longer than nothing");
   }
   const RoleParts& parts = options.parts;
-  if (!parts.volumes && !parts.directories && !parts.sysctls) {
+  if (!parts.volumes && !parts.directories && !parts.sysctls && !parts.packages) {
     return absl::InvalidArgumentError("the command would carry nothing");
   }
   if (operator_name.empty()) {
@@ -47,10 +47,16 @@ absl::Status CheckOptions(const CommandOptions& options, const std::string& oper
   return CheckText("reason", options.reason, kMaxReasonBytes);
 }
 
-bool HoldsADirectory(const v1::Volume& volume, const v1::Role& role) {
+// Whether the command would write beneath the volume's mount point.
+bool IsNeeded(const v1::Volume& volume, const v1::Role& role) {
+  const std::string& mount_point = volume.mount_point();
   return std::any_of(role.directories().begin(), role.directories().end(),
-                     [&volume](const v1::Directory& directory) {
-                       return IsAtOrBeneath(directory.path(), volume.mount_point());
+                     [&mount_point](const v1::Directory& directory) {
+                       return IsAtOrBeneath(directory.path(), mount_point);
+                     }) ||
+         std::any_of(role.packages().begin(), role.packages().end(),
+                     [&mount_point](const v1::Package& package) {
+                       return IsAtOrBeneath(package.destination(), mount_point);
                      });
 }
 
@@ -62,18 +68,23 @@ v1::Volume AsPrerequisite(v1::Volume volume) {
   return volume;
 }
 
-v1::Role Narrow(const v1::Role& role, const RoleParts& parts) {
+v1::Role Narrow(const v1::Role& role, const CommandOptions& options) {
+  const RoleParts& parts = options.parts;
   v1::Role narrowed = role;
   narrowed.clear_volumes();
+  if (!parts.directories) narrowed.clear_directories();
+  if (!parts.sysctls) narrowed.clear_sysctls();
+  const auto packages = options.packages.find(role.name());
+  if (parts.packages && packages != options.packages.end()) {
+    for (const v1::Package& package : packages->second) *narrowed.add_packages() = package;
+  }
   for (const v1::Volume& volume : role.volumes()) {
     if (parts.volumes) {
       *narrowed.add_volumes() = volume;
-    } else if (parts.directories && HoldsADirectory(volume, role)) {
+    } else if (IsNeeded(volume, narrowed)) {
       *narrowed.add_volumes() = AsPrerequisite(volume);
     }
   }
-  if (!parts.directories) narrowed.clear_directories();
-  if (!parts.sysctls) narrowed.clear_sysctls();
   return narrowed;
 }
 
@@ -106,7 +117,7 @@ absl::Status AddRolesAndTargets(const Cluster& cluster, const std::vector<Node>&
   std::set<std::string> used;
   for (const Node& node : nodes) used.insert(node.role);
   for (const v1::Role& role : cluster.roles) {
-    if (used.contains(role.name())) *command->add_roles() = Narrow(role, options.parts);
+    if (used.contains(role.name())) *command->add_roles() = Narrow(role, options);
   }
   for (const Node& node : nodes) {
     const v1::Role* role = FindRole(*command, node.role);

@@ -20,6 +20,7 @@ struct RoleParts {
   bool volumes = true;
   bool directories = true;
   bool sysctls = true;
+  bool packages = true;
 };
 
 struct CommandOptions {
@@ -33,13 +34,15 @@ struct CommandOptions {
   absl::Duration validity = absl::Minutes(10);
   // By node name: what the operator has seen and agreed to.
   std::map<std::string, v1::ReviewedPlan> reviewed_plans;
+  // By role: the cluster's packages, or another in their place, with what their manifests say.
+  std::map<std::string, std::vector<v1::Package>> packages;
 };
 
 // A command for `nodes`, which are of `cluster`, with the roles that they have and a new id.
 //
-// Without the volumes, the directories would land on the root disk where a volume is missing: so a
-// command with directories always carries the volumes that hold them, then without permission to
-// format, to migrate or to grow.
+// Without the volumes, directories and packages would land on the root disk where a volume is
+// missing: so a command with them always carries the volumes that hold them, then without
+// permission to format, to migrate or to grow.
 //
 // InvalidArgument names what is empty or over its limit (proto/limits.h).
 absl::StatusOr<v1::Command> BuildCommand(const Cluster& cluster, const std::vector<Node>& nodes,

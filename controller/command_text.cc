@@ -103,6 +103,19 @@ std::string SysctlText(const v1::Sysctl& sysctl) {
   return absl::StrCat("  sysctl ", Safe(sysctl.name()), ": ", wanted, "\n");
 }
 
+std::string PackageText(const v1::Package& package) {
+  std::vector<std::string> acts = {
+      absl::StrCat("'", Safe(package.label()), "' ",
+                   package.rollback() ? "put back, exchanged for what is there" : "published"),
+      absl::StrCat("SHA-256 ", absl::BytesToHexString(package.manifest_sha256())),
+      absl::StrCat(package.entries(), " entries, ", package.content_bytes(), " bytes")};
+  if (package.has_owner()) acts.push_back(absl::StrCat("owner ", Safe(package.owner())));
+  if (package.has_group()) acts.push_back(absl::StrCat("group ", Safe(package.group())));
+  if (package.keep_previous()) acts.emplace_back("the previous tree kept");
+  return absl::StrCat("  package ", Safe(package.destination()), ": ", absl::StrJoin(acts, ", "),
+                      "\n");
+}
+
 std::string RoleText(const v1::Role& role, bool reset) {
   std::string text = absl::StrCat("Role ", Safe(role.name()), "\n");
   for (const v1::Volume& volume : role.volumes()) text.append(VolumeText(volume));
@@ -110,6 +123,7 @@ std::string RoleText(const v1::Role& role, bool reset) {
     text.append(DirectoryText(directory, reset));
   }
   for (const v1::Sysctl& sysctl : role.sysctls()) text.append(SysctlText(sysctl));
+  for (const v1::Package& package : role.packages()) text.append(PackageText(package));
   return text;
 }
 

@@ -11,7 +11,7 @@ namespace bpa::controller {
 void RegisterDirs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   CLI::App* verb = app.add_subcommand("dirs", "Apply the directories of the roles alone");
   auto request = std::make_shared<FleetRequest>();
-  request->parts = {.volumes = false, .directories = true, .sysctls = false};
+  request->parts = {.volumes = false, .directories = true, .sysctls = false, .packages = false};
   AddApplyOptions(*verb, request.get());
   AddResetOptions(*verb, request.get());
   verb->add_flag("--plan-only", request->plan_only, "Show what would change, and stop there");

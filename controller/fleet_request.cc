@@ -1,7 +1,10 @@
 #include "controller/fleet_request.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string_view>
 
+#include "absl/strings/numbers.h"
 #include "absl/time/time.h"
 
 namespace bpa::controller {
@@ -20,6 +23,21 @@ void AddDuration(CLI::App& verb, const char* name, absl::Duration* value, const 
       ->type_name("DURATION");
 }
 
+// "500", "500K", "10M", "1G": bytes per second.
+bool ParseRate(std::string text, uint64_t* rate) {
+  constexpr std::string_view kUnits = "KMG";
+  uint64_t unit = 1;
+  const size_t power = text.empty() ? std::string_view::npos : kUnits.find(text.back());
+  if (power != std::string_view::npos) {
+    unit = uint64_t{1} << (10 * (power + 1));
+    text.pop_back();
+  }
+  constexpr uint64_t kMaxNumber = 1'000'000'000;
+  if (!absl::SimpleAtoi(text, rate) || *rate == 0 || *rate > kMaxNumber) return false;
+  *rate *= unit;
+  return true;
+}
+
 }  // namespace
 
 void AddNodeOptions(CLI::App& verb, FleetRequest* request) {
@@ -31,7 +49,8 @@ void AddNodeOptions(CLI::App& verb, FleetRequest* request) {
 void AddCommandOptions(CLI::App& verb, FleetRequest* request) {
   AddNodeOptions(verb, request);
   AddDuration(verb, "--timeout", &request->fleet.command_timeout,
-              "How long a node may take for the whole command (default: 30m)");
+              "How long a node may take for the whole command (default: 30m, or 12h while "
+              "packages are sent)");
   verb.add_option("--retries", request->fleet.retries,
                   "How often the same bytes are sent again after a lost connection (default: 3)")
       ->check(CLI::Range(0, 100).description(""));
@@ -59,6 +78,17 @@ void AddApplyOptions(CLI::App& verb, FleetRequest* request) {
                                 "Write the signed command there and send nothing: for a second "
                                 "signature with `bpactl sign`");
   write->type_name("FILE");
+  verb.add_option_function<std::string>(
+          "--limit-rate",
+          [request](const std::string& text) {
+            if (!ParseRate(text, &request->fleet.limit_rate)) {
+              throw CLI::ValidationError(
+                  "--limit-rate", "'" + text + "' is no rate: write bytes per second, 500K or 10M");
+            }
+          },
+          "Send packages with at most so many bytes per second, all nodes together (default: as "
+          "fast as it goes)")
+      ->type_name("RATE");
   AddDuration(verb, "--valid-for", &request->validity,
               "How long the signed command is accepted (default: 10m)");
 }

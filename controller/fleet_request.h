@@ -2,12 +2,14 @@
 #ifndef BPA_CONTROLLER_FLEET_REQUEST_H_
 #define BPA_CONTROLLER_FLEET_REQUEST_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "controller/command_builder.h"
 #include "controller/fleet.h"
+#include "controller/prepared_packages.h"
 
 namespace CLI {
 class App;
@@ -18,6 +20,8 @@ namespace bpa::controller {
 struct FleetRequest {
   std::vector<std::string> nodes;  // empty: all, or the signed command's
   RoleParts parts;
+  // This package in place of the cluster's.
+  std::optional<StagingWish> staging;
   bool reset = false;
   bool yes = false;
   bool plan_only = false;
@@ -37,7 +41,8 @@ struct FleetRequest {
 void AddNodeOptions(CLI::App& verb, FleetRequest* request);
 // The above, --reason, --concurrency: for whatever sends a command.
 void AddCommandOptions(CLI::App& verb, FleetRequest* request);
-// The above, and all that concerns changing something: --yes, --batch, --plan and so on.
+// The above, and all that concerns changing something: --yes, --batch, --plan, --limit-rate and so
+// on.
 void AddApplyOptions(CLI::App& verb, FleetRequest* request);
 // --reset and --confirm-reset.
 void AddResetOptions(CLI::App& verb, FleetRequest* request);

@@ -26,23 +26,26 @@ Json PartsToJson(const RoleParts& parts) {
   if (parts.volumes) list.push_back("volumes");
   if (parts.directories) list.push_back("directories");
   if (parts.sysctls) list.push_back("sysctls");
+  if (parts.packages) list.push_back("packages");
   return list;
 }
 
 RoleParts PartsFromJson(const Json& list) {
-  RoleParts parts{.volumes = false, .directories = false, .sysctls = false};
+  RoleParts parts{.volumes = false, .directories = false, .sysctls = false, .packages = false};
   for (const Json& part : list) {
     const std::string name = part.get<std::string>();
     if (name == "volumes") parts.volumes = true;
     if (name == "directories") parts.directories = true;
     if (name == "sysctls") parts.sysctls = true;
+    if (name == "packages") parts.packages = true;
   }
   return parts;
 }
 
 absl::StatusOr<v1::ResourceKind> KindFromWord(const std::string& word) {
   constexpr std::array kKinds = {v1::RESOURCE_KIND_VOLUME, v1::RESOURCE_KIND_RESET,
-                                 v1::RESOURCE_KIND_DIRECTORY, v1::RESOURCE_KIND_SYSCTL};
+                                 v1::RESOURCE_KIND_DIRECTORY, v1::RESOURCE_KIND_SYSCTL,
+                                 v1::RESOURCE_KIND_PACKAGE};
   for (const v1::ResourceKind kind : kKinds) {
     if (KindWord(kind) == word) return kind;
   }

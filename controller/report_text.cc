@@ -119,6 +119,16 @@ std::string Advice(const NodeResult& result) {
   return "";
 }
 
+std::string ByteText(uint64_t bytes) {
+  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  auto value = static_cast<double>(bytes) / 1024;
+  size_t unit = 0;
+  // What would be shown as 1024.0 is 1.0 of the next.
+  for (; value >= 1023.95; ++unit) value /= 1024;
+  return absl::StrFormat("%.1f %s", value, kUnits[unit]);
+}
+
 std::string Plural(size_t count, const std::string& noun) {
   if (count == 1) return absl::StrCat("1 ", noun);
   if (noun.ends_with('y')) return absl::StrCat(count, " ", noun.substr(0, noun.size() - 1), "ies");

@@ -2,6 +2,7 @@
 #ifndef BPA_CONTROLLER_REPORT_TEXT_H_
 #define BPA_CONTROLLER_REPORT_TEXT_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,10 @@ Counts CountResources(const v1::Report& report);
 // says it.
 std::string Advice(const NodeResult& result);
 
-// "4 nodes", "1 node".
+// "512 B", "31.2 GiB".
+std::string ByteText(uint64_t bytes);
+
+// "4 nodes", "1 node", "2 entries".
 std::string Plural(size_t count, const std::string& noun);
 
 // Why resources of one report were skipped: each reason once, with how many it held back.

@@ -200,16 +200,8 @@ absl::Status ParseSysctl(const std::string& name, const Value& entry, v1::Role* 
   return absl::OkStatus();
 }
 
-size_t NamesBytes(const v1::Role& role) {
-  size_t bytes = 0;
-  for (const v1::Volume& volume : role.volumes()) bytes += volume.mount_point().size();
-  for (const v1::Directory& directory : role.directories()) bytes += directory.path().size();
-  for (const v1::Sysctl& sysctl : role.sysctls()) bytes += sysctl.name().size();
-  return bytes;
-}
-
 absl::StatusOr<v1::Role> ParseRole(const std::string& name, const Value& value) {
-  absl::Status status = value.ExpectKeys({"volumes", "directories", "sysctls"});
+  absl::Status status = value.ExpectKeys({"volumes", "directories", "sysctls", "packages"});
   if (!status.ok()) return status;
   if (const std::string problem = NameProblem(name); !problem.empty()) {
     return value.Error(absl::StrCat("role name '", name, "' ", problem));
@@ -232,7 +224,7 @@ absl::StatusOr<v1::Role> ParseRole(const std::string& name, const Value& value) 
     });
     if (!status.ok()) return status;
   }
-  if (const size_t bytes = NamesBytes(role); bytes > kMaxRoleNamesBytes) {
+  if (const size_t bytes = RoleNamesBytes(role); bytes > kMaxRoleNamesBytes) {
     return value.Error(absl::StrCat("its paths and names are ", bytes, " bytes together; at most ",
                                     kMaxRoleNamesBytes));
   }
@@ -240,6 +232,14 @@ absl::StatusOr<v1::Role> ParseRole(const std::string& name, const Value& value) 
 }
 
 }  // namespace
+
+size_t RoleNamesBytes(const v1::Role& role) {
+  size_t bytes = 0;
+  for (const v1::Volume& volume : role.volumes()) bytes += volume.mount_point().size();
+  for (const v1::Directory& directory : role.directories()) bytes += directory.path().size();
+  for (const v1::Sysctl& sysctl : role.sysctls()) bytes += sysctl.name().size();
+  return bytes;
+}
 
 absl::StatusOr<std::vector<v1::Role>> ParseRoles(const Value& roles) {
   std::vector<v1::Role> parsed;

@@ -11,6 +11,8 @@
 namespace bpa::controller {
 namespace {
 
+constexpr absl::Duration kStagingTimeout = absl::Hours(12);
+
 ProgressOptions ProgressOptionsFor(const GlobalOptions& global) {
   ProgressOptions options = ProgressFor(STDERR_FILENO, global.color);
   if (!global.progress_terminal) options.style = ProgressStyle::kPlain;
@@ -35,11 +37,31 @@ absl::StatusOr<Session> Session::Open(const GlobalOptions& global,
   return session;
 }
 
+absl::Status Session::Prepare(const FleetRequest& request) {
+  if (!request.parts.packages) return absl::OkStatus();
+  absl::StatusOr<PreparedPackages> packages =
+      request.staging.has_value()
+          ? PrepareStaging(*global_, home_, cluster_, nodes_, *request.staging)
+          : PreparePackages(*global_, home_, cluster_, nodes_);
+  if (!packages.ok()) return packages.status();
+  packages_ = *std::move(packages);
+  return absl::OkStatus();
+}
+
+absl::Status Session::PrepareToSend(const v1::Command& command) {
+  if (command.mode() != v1::MODE_APPLY) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<SourceReader>> content = ContentOf(home_, command);
+  if (!content.ok()) return content.status();
+  packages_.content = *std::move(content);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<SignedCommand> Session::Sign(const std::vector<Node>& nodes,
                                             const CommandOptions& options) const {
   absl::StatusOr<PrivateKey> key = home_.ReadSigningKey();
   if (!key.ok()) return key.status();
   CommandOptions named = options;
+  named.packages = packages_.by_role;
   if (named.operator_name.empty()) named.operator_name = global_->operator_name;
   absl::StatusOr<v1::Command> command = BuildCommand(cluster_, nodes, named, absl::Now());
   if (!command.ok()) return command.status();
@@ -62,8 +84,16 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
                                          ". To collect their reports: bpactl apply --signed ",
                                          home_.path(), "/commands/", id, "/command.dsse\n"));
   Progress progress(global_->err, nodes, ProgressOptionsFor(*global_));
+  FleetOptions sending = options;
+  if (packages_.content != nullptr && command.command.mode() == v1::MODE_APPLY) {
+    sending.content = packages_.content.get();
+    // Tens of gigabytes may take longer than what is otherwise allowed.
+    if (sending.command_timeout == FleetOptions().command_timeout) {
+      sending.command_timeout = kStagingTimeout;
+    }
+  }
   RunResult result;
-  result.nodes = RunCommand(nodes, *identity, home_, id, command.envelope, options,
+  result.nodes = RunCommand(nodes, *identity, home_, id, command.envelope, sending,
                             progress.Observer(), interrupt.stop());
   progress.Clear();
   result.interrupted = interrupt.stop();

@@ -8,7 +8,9 @@
 #include "absl/status/statusor.h"
 #include "controller/command_builder.h"
 #include "controller/fleet.h"
+#include "controller/fleet_request.h"
 #include "controller/home.h"
+#include "controller/prepared_packages.h"
 #include "controller/verb.h"
 
 namespace bpa::controller {
@@ -35,11 +37,16 @@ class Session {
   const std::vector<Node>& nodes() const { return nodes_; }
   const Home& home() const { return home_; }
 
+  // Makes the manifests of the packages that `request` is about, if any; to be called before Sign.
+  absl::Status Prepare(const FleetRequest& request);
+  // Finds the content of a command that was signed before.
+  absl::Status PrepareToSend(const v1::Command& command);
+
   // Builds a command for `nodes` and signs it with the home's key.
   absl::StatusOr<SignedCommand> Sign(const std::vector<Node>& nodes,
                                      const CommandOptions& options) const;
-  // Keeps the command in the home, sends it to `nodes`, and shows progress until the last has
-  // ended.
+  // Keeps the command in the home, sends it to `nodes`, with the packages' content where it is an
+  // apply, and shows progress until the last has ended.
   absl::StatusOr<RunResult> Send(const std::vector<Node>& nodes, const SignedCommand& command,
                                  const FleetOptions& options) const;
 
@@ -50,6 +57,7 @@ class Session {
   Home home_;
   Cluster cluster_;
   std::vector<Node> nodes_;
+  PreparedPackages packages_;
 };
 
 }  // namespace bpa::controller

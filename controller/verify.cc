@@ -12,6 +12,9 @@ namespace {
 int RunVerify(const GlobalOptions& global, const FleetRequest& request) {
   absl::StatusOr<Session> session = Session::Open(global, request.nodes);
   if (!session.ok()) return ReportError(global, session.status());
+  if (absl::Status status = session->Prepare(request); !status.ok()) {
+    return ReportError(global, status);
+  }
   absl::StatusOr<SignedCommand> command =
       session->Sign(session->nodes(), {.mode = v1::MODE_VERIFY, .reason = request.reason});
   if (!command.ok()) return ReportError(global, command.status());

@@ -134,7 +134,7 @@ TEST_F(CommandBuilderTest, RefusesWhatTheExecutorWouldRefuse) {
   options.validity = absl::ZeroDuration();
   EXPECT_EQ(Message(Build(options).status()), "the validity must be longer than nothing");
   options = Apply();
-  options.parts = {.volumes = false, .directories = false, .sysctls = false};
+  options.parts = {.volumes = false, .directories = false, .sysctls = false, .packages = false};
   EXPECT_EQ(Message(Build(options).status()), "the command would carry nothing");
   options = Apply();
   options.mode = v1::MODE_UNSPECIFIED;
