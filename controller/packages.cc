@@ -9,6 +9,7 @@
 #include "controller/forms.h"
 #include "controller/roles.h"
 #include "proto/limits.h"
+#include "proto/manifest.h"
 #include "proto/utf8.h"
 
 namespace bpa::controller {
@@ -29,7 +30,7 @@ absl::Status SetText(const Value& entry, const char* key,
   absl::StatusOr<std::string> found = value->String();
   if (!found.ok()) return found.status();
   if (const std::string what = problem(*found); !what.empty()) {
-    return value->Error(absl::StrCat("'", *found, "' ", what));
+    return value->Error(absl::StrCat(QuotedPath(*found), " ", what));
   }
   *text = *std::move(found);
   return absl::OkStatus();

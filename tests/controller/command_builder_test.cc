@@ -119,6 +119,47 @@ TEST_F(CommandBuilderTest, BindsEachNodeToItsOwnReviewedPlan) {
   EXPECT_EQ(command->targets(2).reviewed_plan().change_sha256(0), std::string(32, 'x'));
 }
 
+v1::Package PackageAt(const std::string& destination) {
+  v1::Package package;
+  package.set_destination(destination);
+  package.set_label("5.1");
+  package.set_manifest_sha256(std::string(32, 'x'));
+  return package;
+}
+
+TEST_F(CommandBuilderTest, CarriesEachRolesPackages) {
+  CommandOptions options = Apply();
+  options.packages["bpa-node-1"] = {PackageAt("/opt/bpa/packages"), PackageAt("/opt/extra")};
+  options.packages["bpa-node-3"] = {PackageAt("/opt/bpa/packages")};
+  const auto command = Build(options);
+  ASSERT_TRUE(command.ok()) << command.status();
+  ASSERT_EQ(command->roles(0).packages_size(), 2);
+  EXPECT_EQ(command->roles(0).packages(1).destination(), "/opt/extra");
+  EXPECT_EQ(command->roles(1).packages_size(), 0);
+  EXPECT_EQ(command->roles(2).packages_size(), 1);
+  options.parts.packages = false;
+  EXPECT_EQ(Build(options)->roles(0).packages_size(), 0);
+}
+
+TEST_F(CommandBuilderTest, GuardsPackagesByTheVolumesThatHoldThem) {
+  CommandOptions options = Apply();
+  options.parts = {.volumes = false, .directories = false, .sysctls = false, .packages = true};
+  options.packages["bpa-node-1"] = {PackageAt("/opt/bpa/packages")};
+  options.packages["bpa-node-2"] = {PackageAt("/srv/packages")};
+  const auto command = Build(options);
+  ASSERT_TRUE(command.ok()) << command.status();
+  const v1::Role& role = command->roles(0);
+  EXPECT_EQ(role.directories_size(), 0);
+  EXPECT_EQ(role.sysctls_size(), 0);
+  ASSERT_EQ(role.volumes_size(), 1);
+  EXPECT_EQ(role.volumes(0).mount_point(), "/opt");
+  EXPECT_FALSE(role.volumes(0).format_if_blank());
+  EXPECT_FALSE(role.volumes(0).grow());
+  EXPECT_EQ(role.volumes(0).existing_content(), v1::EXISTING_CONTENT_REFUSE);
+  EXPECT_EQ(command->targets(0).volumes_size(), 1);
+  EXPECT_EQ(command->roles(1).volumes_size(), 0) << "nothing goes there";
+}
+
 TEST_F(CommandBuilderTest, RefusesWhatTheExecutorWouldRefuse) {
   CommandOptions options = Apply();
   options.operator_name = std::string(kMaxNameBytes + 1, 'a');
