@@ -193,6 +193,9 @@ absl::Status PackageResource::Converge() {
         "`directories` entry of the role does), then run again"));
   }
   if (!site.ok()) return site.status();
+  if (const auto destination = StatDestination(*site); !destination.ok()) {
+    return destination.status();
+  }
   if (absl::Status s = MakeStore(*site); !s.ok()) return s;
   ProgressTeller progress(sink_, run_.stopping);
   absl::Status s = ConvergeAt(*site, *owner, progress);

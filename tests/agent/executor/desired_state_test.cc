@@ -138,5 +138,48 @@ TEST_F(DesiredStateTest, ModesAreAtMostAllPermissionBits) {
   ExpectRefused(kInvalid, "a mode over 07777");
 }
 
+v1::Package& WantPackage(PreparedNode& node, const std::string& destination) {
+  v1::Package& package = *node.role.add_packages();
+  package.set_destination(destination);
+  package.set_label("8.1");
+  package.set_manifest_sha256(std::string(32, '\x1f'));
+  return package;
+}
+
+TEST_F(DesiredStateTest, PackagesComeLastAndSayWhatTheyAre) {
+  node_.WantVolume();
+  node_.policy.package_roots = {"/opt/bpa/packages"};
+  WantPackage(node_, "/opt/bpa/packages");
+  node_.role.add_sysctls()->set_name("vm.max_map_count");
+  node_.role.mutable_sysctls(0)->set_at_least(1);
+  const auto planned = Plan();
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  EXPECT_EQ(planned->back().resource->kind(), v1::RESOURCE_KIND_PACKAGE);
+  EXPECT_EQ(planned->back().below_volume, "/opt");
+  EXPECT_EQ(planned->back().wanted, "8.1 (1f1f1f1f1f1f)");
+}
+
+TEST_F(DesiredStateTest, PackagesNeedARootOfTheirOwn) {
+  WantPackage(node_, "/opt/bpa/packages");
+  ExpectRefused(kDenied,
+                "package destination '/opt/bpa/packages' is not allowed on this node: "
+                "policy.package_roots in agent.yaml allows none");
+  node_.policy.package_roots = {"/opt/bpa/packages"};
+  node_.role.mutable_packages(0)->set_destination("/opt/bpa/packages/../data");
+  ExpectRefused(kInvalid, "is not a normal absolute path");
+  node_.role.mutable_packages(0)->set_destination("/opt/bpa/packages/.bpa-packages/x");
+  ExpectRefused(kInvalid, "lies in what the agent keeps for itself");
+}
+
+TEST_F(DesiredStateTest, NothingLiesInAPackageThatIsExchangedWhole) {
+  node_.policy.package_roots = {"/opt/bpa/packages"};
+  WantPackage(node_, "/opt/bpa/packages");
+  WantPackage(node_, "/opt/bpa/packages/8.1");
+  ExpectRefused(kInvalid, "packages /opt/bpa/packages and /opt/bpa/packages/8.1 lie in each other");
+  node_.role.mutable_packages()->RemoveLast();
+  node_.WantDirectory("/opt/bpa/packages/data");
+  ExpectRefused(kInvalid, "directory /opt/bpa/packages/data lies in the package");
+}
+
 }  // namespace
 }  // namespace bpa::executor
