@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "controller/exit_code.h"
 #include "controller/node_call.h"
 #include "controller/schedule.h"
@@ -14,6 +15,8 @@ namespace {
 
 // How soon Ctrl-C is noticed while nothing comes from the network.
 constexpr std::chrono::milliseconds kStopPollInterval{50};
+// The same while content may be waiting for its time.
+constexpr std::chrono::milliseconds kStagingInterval{5};
 
 class FleetRun {
  public:
@@ -65,12 +68,19 @@ class FleetRun {
   void AwaitEvent() {
     void* tag = nullptr;
     bool ok = false;
-    const auto until = std::chrono::system_clock::now() + kStopPollInterval;
-    if (context_.queue.AsyncNext(&tag, &ok, until) != grpc::CompletionQueue::GOT_EVENT) return;
-    for (size_t index = 0; index < calls_.size(); ++index) {
-      if (calls_[index].get() != tag) continue;
-      if (calls_[index]->OnEvent(ok)) End(index, calls_[index]->TakeResult());
-      return;
+    const auto interval =
+        context_.options.content == nullptr ? kStopPollInterval : kStagingInterval;
+    const auto until = std::chrono::system_clock::now() + interval;
+    if (context_.queue.AsyncNext(&tag, &ok, until) == grpc::CompletionQueue::GOT_EVENT) {
+      static_cast<Operation*>(tag)->Ended(ok);
+    }
+    // From another one each time: who is asked first gets what a rate limit has left.
+    ++first_;
+    for (size_t i = 0; i < calls_.size(); ++i) {
+      const size_t index = (first_ + i) % calls_.size();
+      if (calls_[index] == nullptr) continue;
+      calls_[index]->Tick();
+      if (calls_[index]->over()) End(index, calls_[index]->TakeResult());
     }
   }
 
@@ -103,6 +113,7 @@ class FleetRun {
   const CallContext& context_;
   Schedule schedule_;
   std::vector<std::unique_ptr<NodeCall>> calls_;
+  size_t first_ = 0;
   std::vector<NodeResult> results_;
 };
 
@@ -130,6 +141,7 @@ std::vector<NodeResult> RunCommand(const std::vector<Node>& nodes, const ClientI
   v1::ExecuteRequest request;
   request.set_envelope(envelope.data(), envelope.size());
   grpc::CompletionQueue queue;
+  RateLimit limit(options.limit_rate, absl::Now());
   const CallContext context{
       .dialer = dialer,
       .request = request,
@@ -138,6 +150,7 @@ std::vector<NodeResult> RunCommand(const std::vector<Node>& nodes, const ClientI
       .observer = observer,
       .stop = stop,
       .queue = queue,
+      .limit = limit,
       .command_path = absl::StrCat(home.path(), "/commands/", command_id, "/command.dsse")};
   return FleetRun(nodes, home, context).Run();
 }

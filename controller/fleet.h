@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ struct NodeResult {
   absl::Status status;
   v1::Report report;            // kReported
   std::string report_envelope;  // as received
+  // By destination: what the node said last of how far each package was. Not signed.
+  std::map<std::string, v1::PackageProgress> packages;
   absl::Duration elapsed;
 };
 

@@ -10,6 +10,8 @@ namespace {
 
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
 constexpr absl::Duration kLongestPause = absl::Seconds(2);
+// A staging goes on for long enough to see a gateway restarted: its unit waits for two seconds.
+constexpr absl::Duration kFirstStagingPause = absl::Milliseconds(500);
 
 absl::Status ToAbsl(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
@@ -36,7 +38,7 @@ NodeCall::NodeCall(const CallContext& context, const Node& node, Verifier pinned
     : context_(context),
       node_(node),
       pinned_(std::move(pinned)),
-      pause_(kFirstPause),
+      pause_(context.options.content == nullptr ? kFirstPause : kFirstStagingPause),
       attempts_left_(std::max(context.options.retries, 0)) {
   result_.node = node.name;
 }
@@ -50,49 +52,66 @@ void NodeCall::Start() {
 }
 
 void NodeCall::StartAttempt() {
-  reader_.reset();
+  exchange_.reset();
   rpc_ = std::make_unique<grpc::ClientContext>();
   rpc_->set_deadline(absl::ToChronoTime(deadline_));
   channel_ = context_.dialer.Dial(node_, connect_deadline_ - absl::Now());
   answered_ = false;
-  stage_ = Stage::kConnecting;
-  reader_ = v1::AgentService::NewStub(channel_)->AsyncExecute(rpc_.get(), context_.request,
-                                                              &context_.queue, this);
+  phase_ = Phase::kConnecting;
+  const ExchangeContext parts{
+      .channel = channel_, .rpc = *rpc_, .queue = context_.queue, .request = context_.request};
+  exchange_ = staging() ? MakeStageExchange(parts, *context_.options.content, context_.limit)
+                        : MakeExecuteExchange(parts);
+  exchange_->Start(this);
 }
 
-bool NodeCall::OnEvent(bool ok) {
-  switch (stage_) {
-    case Stage::kConnecting:
+void NodeCall::Ended(bool ok) {
+  switch (phase_) {
+    case Phase::kConnecting:
       // Not `ok` is said again, with its reason, by Finish.
-      stage_ = Stage::kReading;
-      reader_->Read(&message_, this);
-      return false;
-    case Stage::kReading:
+      phase_ = Phase::kReading;
+      exchange_->Read(&message_, this);
+      return;
+    case Phase::kReading:
       if (ok) {
         OnMessage();
-        reader_->Read(&message_, this);
+        exchange_->Read(&message_, this);
       } else {
-        stage_ = Stage::kFinishing;
-        reader_->Finish(&rpc_status_, this);
+        phase_ = Phase::kFinishing;
+        exchange_->Finish(&rpc_status_, this);
       }
-      return false;
-    case Stage::kFinishing:
-      return OnFinished() == Verdict::kEnded;
-    case Stage::kPausing:
+      return;
+    case Phase::kFinishing:
+      over_ = OnFinished() == Verdict::kEnded;
+      return;
+    case Phase::kPausing:
       StartAttempt();
-      return false;
+      return;
   }
-  return false;
+}
+
+void NodeCall::Tick() {
+  if (exchange_ != nullptr) exchange_->Pump();
 }
 
 void NodeCall::OnMessage() {
   answered_ = true;
   connect_deadline_ = absl::Now() + context_.options.connect_timeout;
-  if (message_.has_progress() && context_.observer.progressed) {
-    context_.observer.progressed(node_.name, message_.progress());
+  if (message_.has_progress()) {
+    if (staging()) NotePackage(message_.progress());
+    if (context_.observer.progressed) {
+      context_.observer.progressed(node_.name, message_.progress());
+    }
   } else if (message_.has_report_envelope()) {
     result_.report_envelope = std::move(*message_.mutable_report_envelope());
   }
+}
+
+// The node is at work, so a connection that is lost from now on is another one.
+void NodeCall::NotePackage(const v1::Progress& progress) {
+  attempts_left_ = std::max(context_.options.retries, 0);
+  pause_ = kFirstStagingPause;
+  if (progress.has_package()) result_.packages[progress.name()] = progress.package();
 }
 
 NodeCall::Verdict NodeCall::OnFinished() {
@@ -102,8 +121,7 @@ NodeCall::Verdict NodeCall::OnFinished() {
     absl::StatusOr<v1::Report> report =
         CheckReport(result_.report_envelope, pinned_, context_.sent, node_.name);
     if (!report.ok()) return End(NodeState::kBadReport, report.status());
-    result_.report = *std::move(report);
-    return End(NodeState::kReported, absl::OkStatus());
+    return OnReport(*std::move(report));
   }
   if (IsLost(rpc_status_)) return OnLost(WhyLost(rpc_status_));
   if (rpc_status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
@@ -119,10 +137,27 @@ NodeCall::Verdict NodeCall::OnFinished() {
   return End(NodeState::kRefused, ToAbsl(rpc_status_));
 }
 
+NodeCall::Verdict NodeCall::OnReport(v1::Report report) {
+  // The executor ended, or lost an earlier connection of ours: what it has received is kept.
+  if (staging() && report.outcome() == v1::OUTCOME_INTERRUPTED && MaySendAgain()) {
+    --attempts_left_;
+    result_.report_envelope.clear();
+    return SendAgainAfterPause();
+  }
+  result_.report = std::move(report);
+  return End(NodeState::kReported, absl::OkStatus());
+}
+
+bool NodeCall::MaySendAgain() const {
+  const bool time_left = absl::Now() + pause_ < std::min(connect_deadline_, deadline_);
+  return attempts_left_ > 0 && time_left && !context_.stop;
+}
+
 // The connection failed or was cut.
 NodeCall::Verdict NodeCall::OnLost(const std::string& why) {
-  const bool time_left = absl::Now() + pause_ < std::min(connect_deadline_, deadline_);
-  if (attempts_left_ > 0 && time_left && !context_.stop) {
+  // However long it was silent before it was given up.
+  if (staging() && answered_) connect_deadline_ = absl::Now() + context_.options.connect_timeout;
+  if (MaySendAgain()) {
     --attempts_left_;
     return SendAgainAfterPause();
   }
@@ -146,7 +181,8 @@ NodeCall::Verdict NodeCall::OnBusyWithThis() {
 }
 
 NodeCall::Verdict NodeCall::SendAgainAfterPause() {
-  stage_ = Stage::kPausing;
+  phase_ = Phase::kPausing;
+  exchange_.reset();
   alarm_.Set(&context_.queue, absl::ToChronoTime(absl::Now() + pause_), this);
   pause_ = std::min(pause_ * 2, kLongestPause);
   return Verdict::kSendAgain;
@@ -156,7 +192,7 @@ NodeCall::Verdict NodeCall::End(NodeState state, absl::Status status) {
   result_.state = state;
   result_.status = std::move(status);
   result_.elapsed = absl::Now() - started_;
-  reader_.reset();
+  exchange_.reset();
   rpc_.reset();
   channel_.reset();
   return Verdict::kEnded;

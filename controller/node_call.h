@@ -5,7 +5,6 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
-#include <grpcpp/support/async_stream.h>
 
 #include <atomic>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "absl/time/time.h"
 #include "bpa/v1/agent_service.grpc.pb.h"
 #include "controller/channel.h"
+#include "controller/exchange.h"
 #include "controller/fleet.h"
 #include "controller/report_check.h"
 #include "proto/verifier.h"
@@ -29,32 +29,39 @@ struct CallContext {
   const FleetObserver& observer;
   const std::atomic<bool>& stop;
   grpc::CompletionQueue& queue;
+  RateLimit& limit;
   // Where the operator finds the signed command, for messages.
   std::string command_path;
 };
 
-// The queue's tags are NodeCall pointers, and each call has exactly one operation on the queue from
-// Start until OnEvent returns true. Single-threaded.
-class NodeCall {
+// The queue's tags are Operations, this and those of its exchange. Single-threaded.
+class NodeCall : public Operation {
  public:
   NodeCall(const CallContext& context, const Node& node, Verifier pinned);
 
   void Start();
-  // The operation ended; `ok` as the queue says. True when the call has ended and has a result.
-  bool OnEvent(bool ok);
+  void Ended(bool ok) override;
+  // Called often: sends content whose time has come.
+  void Tick();
+  // The call has ended and has a result; nothing of it is on the queue.
+  bool over() const { return over_; }
   NodeResult TakeResult() { return std::move(result_); }
 
  private:
-  enum class Stage { kConnecting, kReading, kFinishing, kPausing };
+  enum class Phase { kConnecting, kReading, kFinishing, kPausing };
   enum class Verdict { kEnded, kSendAgain };
 
   void StartAttempt();
   void OnMessage();
+  void NotePackage(const v1::Progress& progress);
   Verdict OnFinished();
+  Verdict OnReport(v1::Report report);
   Verdict OnLost(const std::string& why);
   Verdict OnBusyWithThis();
   Verdict SendAgainAfterPause();
   Verdict End(NodeState state, absl::Status status);
+  bool staging() const { return context_.options.content != nullptr; }
+  bool MaySendAgain() const;
   bool NeverConnected() const;
   std::string Aftermath() const;
 
@@ -70,15 +77,16 @@ class NodeCall {
   int attempts_left_;
   bool maybe_sent_ = false;
 
-  // One attempt. The reader refers to the context, the context to the channel.
-  Stage stage_ = Stage::kConnecting;
+  // One attempt. The exchange refers to the context, the context to the channel.
+  Phase phase_ = Phase::kConnecting;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<grpc::ClientContext> rpc_;
-  std::unique_ptr<grpc::ClientAsyncReader<v1::ExecuteResponse>> reader_;
+  std::unique_ptr<Exchange> exchange_;
   v1::ExecuteResponse message_;
   grpc::Status rpc_status_;
   grpc::Alarm alarm_;
   bool answered_ = false;
+  bool over_ = false;
 
   NodeResult result_;
 };

@@ -31,6 +31,10 @@ class ContentStream {
   // returned. May read from disk. An error is what the node and the operator are to be told: the
   // stream has ended with it (send StageRequest.abandoned with its message).
   virtual absl::StatusOr<std::string> Next() = 0;
+
+  // Whether Next would read on in the source and let go of what a slower node has yet to take:
+  // better wait, so that one read serves both. Not for a node that has not moved for a while.
+  virtual bool IsAhead() const { return false; }
 };
 
 // The content of all packages of one command. It and its streams are for one thread, so that a

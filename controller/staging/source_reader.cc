@@ -9,12 +9,13 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::controller {
 namespace {
 
-// A node that is slower than the others by so much is served by reads of its own.
+// So far may nodes be apart and still be served by one read.
 constexpr size_t kRecentBytes = 16 * 1024 * 1024;
 constexpr int kMaxRanges = 4096;
 constexpr size_t kMaxWaiting = 2;
@@ -53,16 +54,29 @@ void RecentChunks::Add(const Key& key, Bytes bytes) {
   oldest_first_.push_back(key);
   while (bytes_ > max_bytes_) {
     const auto oldest = chunks_.find(oldest_first_.front());
+    kept_from_ = std::max(kept_from_, {oldest->first.first, oldest->first.second + 1});
     bytes_ -= oldest->second->size();
     chunks_.erase(oldest);
     oldest_first_.pop_front();
   }
 }
 
+RecentChunks::Key RecentChunks::KeptAfter(size_t bytes) const {
+  Key kept = kept_from_;
+  size_t left = bytes_ + bytes;
+  for (const Key& key : oldest_first_) {
+    if (left <= max_bytes_) break;
+    left -= chunks_.find(key)->second->size();
+    kept = std::max(kept, {key.first, key.second + 1});
+  }
+  return kept;
+}
+
 // The wants of one node. Keeps the file that it is in open.
 class SourceStream : public ContentStream {
  public:
-  explicit SourceStream(SourceReader& reader) : reader_(reader) {}
+  explicit SourceStream(SourceReader& reader) : reader_(reader) { reader_.streams_.insert(this); }
+  ~SourceStream() override { reader_.streams_.erase(this); }
 
   absl::Status Want(const v1::Want& want) override {
     const SourceReader::Package* package = reader_.Find(want.manifest_sha256());
@@ -78,10 +92,12 @@ class SourceStream : public ContentStream {
       return status;
     }
     waiting_.push_back({.package = package, .want = want, .manifest_at = want.manifest_offset()});
+    moved_at_ = absl::Now();
     return absl::OkStatus();
   }
 
   absl::StatusOr<std::string> Next() override {
+    moved_at_ = absl::Now();
     std::string piece;
     while (!waiting_.empty() && piece.size() < kMaxContentPieceBytes) {
       if (piece.capacity() < kMaxContentPieceBytes) piece.reserve(kMaxContentPieceBytes);
@@ -91,6 +107,22 @@ class SourceStream : public ContentStream {
       if (!status.ok()) return status;
     }
     return piece;
+  }
+
+  bool IsAhead() const override {
+    const RecentChunks& recent = reader_.recent_;
+    if (waiting_.empty() || waiting_.front().want.has_manifest_offset()) return false;
+    RecentChunks::Key next = NextChunk();
+    // A piece hardly ever ends with its chunk: it is the one behind that would be read.
+    if (chunk_ != nullptr) ++next.second;
+    if (recent.Find(next) != nullptr) return false;
+    const RecentChunks::Key kept_after = recent.KeptAfter(2 * kMaxContentPieceBytes);
+    const absl::Time stalled = absl::Now() - reader_.patience_;
+    return std::any_of(
+        reader_.streams_.begin(), reader_.streams_.end(), [&](const SourceStream* other) {
+          return other != this && other->moved_at_ > stalled &&
+                 other->reached_ >= recent.kept_from() && other->reached_ < kept_after;
+        });
   }
 
  private:
@@ -103,6 +135,12 @@ class SourceStream : public ContentStream {
     uint64_t in_range = 0;
     size_t in_chunk = 0;
   };
+
+  // Of the first want, which is for chunks.
+  RecentChunks::Key NextChunk() const {
+    const Waiting& first = waiting_.front();
+    return {first.package->place, first.want.chunks(first.range).first() + first.in_range};
+  }
 
   absl::Status AppendManifest(Waiting& waiting, std::string* piece) {
     const PackageContent& content = waiting.package->content;
@@ -125,8 +163,8 @@ class SourceStream : public ContentStream {
   absl::Status AppendChunks(Waiting& waiting, std::string* piece) {
     const v1::ChunkRange& range = waiting.want.chunks(waiting.range);
     if (chunk_ == nullptr) {
-      absl::StatusOr<RecentChunks::Bytes> chunk =
-          Chunk(*waiting.package, range.first() + waiting.in_range);
+      reached_ = NextChunk();
+      absl::StatusOr<RecentChunks::Bytes> chunk = Chunk(*waiting.package, reached_.second);
       if (!chunk.ok()) return chunk.status();
       chunk_ = *std::move(chunk);
     }
@@ -136,6 +174,7 @@ class SourceStream : public ContentStream {
     waiting.in_chunk += count;
     if (waiting.in_chunk < chunk_->size()) return absl::OkStatus();
     chunk_ = nullptr;
+    ++reached_.second;
     waiting.in_chunk = 0;
     if (++waiting.in_range < range.count()) return absl::OkStatus();
     waiting.in_range = 0;
@@ -144,7 +183,7 @@ class SourceStream : public ContentStream {
   }
 
   absl::StatusOr<RecentChunks::Bytes> Chunk(const SourceReader::Package& package, uint64_t number) {
-    const RecentChunks::Key key(&package, number);
+    const RecentChunks::Key key(package.place, number);
     if (RecentChunks::Bytes recent = reader_.recent_.Find(key)) return recent;
     if (package_ != &package) {
       absl::StatusOr<ChunkFinder> finder =
@@ -157,7 +196,8 @@ class SourceStream : public ContentStream {
     const absl::StatusOr<ManifestSegment> segment = finder_->Find(number);
     if (!segment.ok()) return segment.status();
     absl::StatusOr<RecentChunks::Bytes> bytes = Read(*package.content.tree, *segment);
-    if (bytes.ok()) reader_.recent_.Add(key, *bytes);
+    // What a straggler reads for itself is of use to nobody else.
+    if (bytes.ok() && key >= reader_.recent_.kept_from()) reader_.recent_.Add(key, *bytes);
     return bytes;
   }
 
@@ -198,6 +238,8 @@ class SourceStream : public ContentStream {
   SourceReader& reader_;
   std::deque<Waiting> waiting_;
   RecentChunks::Bytes chunk_;  // the one that is being returned
+  RecentChunks::Key reached_;  // it, or the one behind the last
+  absl::Time moved_at_ = absl::Now();
 
   // Where reading is.
   const SourceReader::Package* package_ = nullptr;
@@ -215,8 +257,10 @@ absl::StatusOr<std::unique_ptr<SourceReader>> SourceReader::Open(
   for (PackageContent& content : packages) {
     absl::StatusOr<ChunkIndex> index = ChunkIndex::Build(content.manifest.get());
     if (!index.ok()) return index.status();
-    reader->packages_.push_back(std::make_unique<const Package>(
-        Package{.content = std::move(content), .index = *std::move(index)}));
+    reader->packages_.push_back(
+        std::make_unique<const Package>(Package{.content = std::move(content),
+                                                .index = *std::move(index),
+                                                .place = reader->packages_.size()}));
   }
   return reader;
 }

@@ -6,12 +6,14 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "controller/staging/chunk_index.h"
 #include "controller/staging/content_supplier.h"
 #include "controller/staging/source_tree.h"
@@ -32,7 +34,7 @@ struct PackageContent {
 class RecentChunks {
  public:
   using Bytes = std::shared_ptr<const std::string>;
-  using Key = std::pair<const void*, uint64_t>;  // the package, and its chunk's number
+  using Key = std::pair<size_t, uint64_t>;  // the package's place, and its chunk's number
 
   explicit RecentChunks(size_t max_bytes) : max_bytes_(max_bytes) {}
 
@@ -40,12 +42,20 @@ class RecentChunks {
   Bytes Find(const Key& key) const;
   void Add(const Key& key, Bytes bytes);
 
+  // Behind the last that was pushed out.
+  const Key& kept_from() const { return kept_from_; }
+  // The same when `bytes` more will have been added.
+  Key KeptAfter(size_t bytes) const;
+
  private:
   const size_t max_bytes_;
   size_t bytes_ = 0;
   std::map<Key, Bytes> chunks_;
   std::list<Key> oldest_first_;
+  Key kept_from_;
 };
+
+class SourceStream;
 
 // A file that changed since the manifest was made is an error that names it: Aborted. What it fails
 // to see (a write that put the old times back), the node sees by the digest.
@@ -58,11 +68,16 @@ class SourceReader : public ContentSupplier {
   // Read from the trees so far; with several nodes at one pace, the content's size.
   uint64_t bytes_read() const { return bytes_read_; }
 
+  // A stream that has not moved for so long no longer keeps others waiting (IsAhead), and is served
+  // by reads of its own.
+  void set_patience(absl::Duration patience) { patience_ = patience; }
+
  private:
   friend class SourceStream;
   struct Package {
     PackageContent content;
     ChunkIndex index;
+    size_t place = 0;  // among the packages
   };
 
   SourceReader();
@@ -70,6 +85,8 @@ class SourceReader : public ContentSupplier {
 
   std::vector<std::unique_ptr<const Package>> packages_;
   RecentChunks recent_;
+  std::set<const SourceStream*> streams_;
+  absl::Duration patience_ = absl::Seconds(5);
   uint64_t bytes_read_ = 0;
 };
 

@@ -91,15 +91,59 @@ void FakeNode::SendProgress(const FakeCall& call, int position, int total,
 
 grpc::Status FakeNode::Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                                grpc::ServerWriter<v1::ExecuteResponse>* stream) {
-  int attempt = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    received_.push_back(request->envelope());
-    attempt = static_cast<int>(received_.size());
-  }
+  const int attempt = Note(request->envelope());
   absl::StatusOr<SentCommand> sent = ReadSentCommand(request->envelope());
   if (!sent.ok()) return {grpc::StatusCode::INVALID_ARGUMENT, "no command"};
   return behaviour_(*this, {*std::move(sent), attempt, context, stream});
+}
+
+int FakeNode::Note(const std::string& envelope) {
+  const std::lock_guard lock(mutex_);
+  received_.push_back(envelope);
+  return static_cast<int>(received_.size());
+}
+
+grpc::Status FakeNode::Stage(
+    grpc::ServerContext* context,
+    grpc::ServerReaderWriter<v1::StageResponse, v1::StageRequest>* stream) {
+  v1::StageRequest first;
+  if (!stream->Read(&first)) return {grpc::StatusCode::INVALID_ARGUMENT, "no envelope"};
+  const int attempt = Note(first.envelope());
+  absl::StatusOr<SentCommand> sent = ReadSentCommand(first.envelope());
+  if (!sent.ok()) return {grpc::StatusCode::INVALID_ARGUMENT, "no command"};
+  return staging_(*this, {*std::move(sent), attempt, context, stream});
+}
+
+void FakeStaging::Want(const v1::Want& want) const {
+  v1::StageResponse response;
+  *response.mutable_want() = want;
+  stream->Write(response);
+}
+
+std::string FakeStaging::Receive(size_t bytes) const {
+  std::string all;
+  v1::StageRequest request;
+  while (all.size() < bytes && stream->Read(&request)) {
+    if (request.has_abandoned()) return "abandoned: " + request.abandoned();
+    all += request.content();
+  }
+  return all;
+}
+
+void FakeStaging::Tell(uint64_t received) const {
+  v1::StageResponse response;
+  v1::Progress* progress = response.mutable_progress();
+  progress->set_kind(v1::RESOURCE_KIND_PACKAGE);
+  progress->set_name("/opt/bpa/packages");
+  progress->mutable_package()->set_phase(v1::PackageProgress::PHASE_RECEIVE);
+  progress->mutable_package()->set_received_bytes(received);
+  stream->Write(response);
+}
+
+void FakeStaging::SendReport(const std::string& envelope) const {
+  v1::StageResponse response;
+  response.set_report_envelope(envelope);
+  stream->Write(response);
 }
 
 grpc::Status FakeNode::Describe(grpc::ServerContext*, const v1::DescribeRequest*,

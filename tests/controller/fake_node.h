@@ -27,6 +27,22 @@ struct FakeCall {
 };
 using FakeBehaviour = std::function<grpc::Status(class FakeNode&, const FakeCall&)>;
 
+// What a node does with one Stage call, whose envelope has been read.
+struct FakeStaging {
+  SentCommand sent;
+  int attempt;
+  grpc::ServerContext* context;
+  grpc::ServerReaderWriter<v1::StageResponse, v1::StageRequest>* stream;
+
+  void Want(const v1::Want& want) const;
+  // Of content: at least `bytes` of it, or what came before the client stopped.
+  std::string Receive(size_t bytes) const;
+  // Of one package, as a sign of life.
+  void Tell(uint64_t received) const;
+  void SendReport(const std::string& envelope) const;
+};
+using FakeStageBehaviour = std::function<grpc::Status(class FakeNode&, const FakeStaging&)>;
+
 class FakeNode : public v1::AgentService::Service {
  public:
   // Serves on a free port of 127.0.0.1 with the bundle that MakeHome made for `name`.
@@ -36,6 +52,7 @@ class FakeNode : public v1::AgentService::Service {
   const std::string& name() const { return name_; }
   int port() const { return port_; }
   void Behave(FakeBehaviour behaviour) { behaviour_ = std::move(behaviour); }
+  void BehaveWhenStaging(FakeStageBehaviour behaviour) { staging_ = std::move(behaviour); }
   // The envelopes received, one per attempt.
   std::vector<std::string> received() const;
 
@@ -49,12 +66,19 @@ class FakeNode : public v1::AgentService::Service {
 
   grpc::Status Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                        grpc::ServerWriter<v1::ExecuteResponse>* stream) override;
+  grpc::Status Stage(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::StageResponse, v1::StageRequest>* stream) override;
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeResponse* response) override;
 
  private:
+  // Which attempt this is.
+  int Note(const std::string& envelope);
+
   const std::string name_;
   std::unique_ptr<PrivateKey> report_key_;
+  FakeStageBehaviour staging_;
   FakeBehaviour behaviour_;
   mutable std::mutex mutex_;
   std::vector<std::string> received_;

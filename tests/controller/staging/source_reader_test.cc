@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "controller/staging/chunker.h"
 #include "tests/controller/staging/source_samples.h"
 
@@ -151,6 +152,68 @@ TEST_F(SourceReaderTest, ReadsTheSourceOnceForSeveralNodesAtOnePace) {
   EXPECT_EQ(reader_->bytes_read(), 30'000'000u);
 }
 
+// How many pieces `stream` gives before it would leave the slowest behind.
+int PiecesUntilAhead(ContentStream& stream) {
+  int pieces = 0;
+  while (!stream.IsAhead()) {
+    if (stream.Next().value().empty()) break;
+    ++pieces;
+  }
+  return pieces;
+}
+
+TEST_F(SourceReaderTest, LetsTheSlowestNodeSetThePaceSoThatTheSourceIsReadOnce) {
+  source_.Write("a", RandomBytes(24'000'000, 1));
+  Open();
+  const auto slow = reader_->Open();
+  const auto fast = reader_->Open();
+  for (const auto* stream : {&slow, &fast}) {
+    ASSERT_THAT((*stream)->Want(Want({{0, header_.chunks}})), IsOk());
+  }
+  const int window = PiecesUntilAhead(*fast);
+  EXPECT_GT(window, 50);
+  EXPECT_LE(window, 64);
+  // Each piece that the slow one takes lets the fast one have about one more.
+  for (int i = 0; i < 20; ++i) ASSERT_FALSE(slow->Next().value().empty());
+  EXPECT_NEAR(PiecesUntilAhead(*fast), 20, 3);
+  EXPECT_FALSE(slow->IsAhead());
+  while (!slow->Next().value().empty()) {
+    ASSERT_FALSE(slow->IsAhead());
+    (void)PiecesUntilAhead(*fast);
+  }
+  EXPECT_EQ(reader_->bytes_read(), 24'000'000u);
+}
+
+TEST_F(SourceReaderTest, LeavesANodeBehindThatHasNotMovedForAWhile) {
+  source_.Write("a", RandomBytes(24'000'000, 1));
+  Open();
+  reader_->set_patience(absl::Milliseconds(50));
+  const auto stalled = reader_->Open();
+  const auto fast = reader_->Open();
+  for (const auto* stream : {&stalled, &fast}) {
+    ASSERT_THAT((*stream)->Want(Want({{0, header_.chunks}})), IsOk());
+  }
+  const int window = PiecesUntilAhead(*fast);
+  absl::SleepFor(absl::Milliseconds(60));
+  EXPECT_GT(PiecesUntilAhead(*fast), 24'000'000 / 262'144 - window);
+  // It reads for itself when it comes back, and keeps nobody.
+  EXPECT_EQ(Drain(*stalled).value().size(), 24'000'000u);
+  EXPECT_GT(reader_->bytes_read(), 24'000'000u);
+}
+
+TEST_F(SourceReaderTest, WaitsForNobodyWhoHasPassedOrWillNotComeBack) {
+  source_.Write("a", RandomBytes(24'000'000, 1));
+  Open();
+  const auto ended = reader_->Open();
+  ASSERT_THAT(ended->Want(Want({{header_.chunks - 1, 1}})), IsOk());
+  ASSERT_THAT(Drain(*ended), IsOk());
+  auto gone = reader_->Open();
+  gone.reset();
+  const auto fast = reader_->Open();
+  ASSERT_THAT(fast->Want(Want({{0, header_.chunks}})), IsOk());
+  EXPECT_EQ(PiecesUntilAhead(*fast), 24'000'000 / 262'144 + 1);
+}
+
 TEST_F(SourceReaderTest, NamesAFileThatChangedSinceItsManifest) {
   source_.Write("a", RandomBytes(100'000, 1));
   source_.Write("b\n", RandomBytes(100'000, 2));
@@ -208,14 +271,14 @@ TEST_F(SourceReaderTest, RefusesWantsThatNoHonestNodeSends) {
 TEST(RecentChunksTest, ForgetsTheOldestBeyondItsBytes) {
   RecentChunks recent(10);
   const auto chunk = [](size_t size) { return std::make_shared<const std::string>(size, 'x'); };
-  recent.Add({nullptr, 1}, chunk(4));
-  recent.Add({nullptr, 2}, chunk(4));
-  recent.Add({nullptr, 3}, chunk(4));
-  EXPECT_EQ(recent.Find({nullptr, 1}), nullptr);
-  EXPECT_NE(recent.Find({nullptr, 2}), nullptr);
-  EXPECT_NE(recent.Find({nullptr, 3}), nullptr);
-  recent.Add({nullptr, 4}, chunk(11));
-  EXPECT_EQ(recent.Find({nullptr, 3}), nullptr);
+  recent.Add({0, 1}, chunk(4));
+  recent.Add({0, 2}, chunk(4));
+  recent.Add({0, 3}, chunk(4));
+  EXPECT_EQ(recent.Find({0, 1}), nullptr);
+  EXPECT_NE(recent.Find({0, 2}), nullptr);
+  EXPECT_NE(recent.Find({0, 3}), nullptr);
+  recent.Add({0, 4}, chunk(11));
+  EXPECT_EQ(recent.Find({0, 3}), nullptr);
 }
 
 }  // namespace
