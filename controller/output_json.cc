@@ -62,12 +62,20 @@ double Seconds(absl::Duration duration) {
 
 Json ToJson(const NodeResult& result) {
   const bool reported = result.state == NodeState::kReported;
-  return {{"node", result.node},
-          {"state", StateWord(result.state)},
-          {"code", absl::StatusCodeToString(result.status.code())},
-          {"message", std::string(result.status.message())},
-          {"elapsed_seconds", Seconds(result.elapsed)},
-          {"report", reported ? ToJson(result.report) : Json(nullptr)}};
+  Json node = {{"node", result.node},
+               {"state", StateWord(result.state)},
+               {"code", absl::StatusCodeToString(result.status.code())},
+               {"message", std::string(result.status.message())},
+               {"elapsed_seconds", Seconds(result.elapsed)},
+               {"report", reported ? ToJson(result.report) : Json(nullptr)}};
+  // Of a staging only.
+  for (const auto& [destination, package] : result.packages) {
+    node["packages"].push_back({{"destination", destination},
+                                {"total_bytes", package.total_bytes()},
+                                {"reused_bytes", package.reused_bytes()},
+                                {"received_bytes", package.received_bytes()}});
+  }
+  return node;
 }
 
 Json ToJson(const Node& node, const DescribeResult& result, absl::Time now) {

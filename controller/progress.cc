@@ -17,15 +17,13 @@
 namespace bpa::controller {
 namespace {
 
-constexpr int kBarWidth = 16;
 // More often than the eye sees costs the run time.
 constexpr absl::Duration kRedrawInterval = absl::Milliseconds(30);
+// A log need not hear of a package more often, on each node.
+constexpr absl::Duration kPackageLineInterval = absl::Seconds(5);
 
 std::string Bar(const v1::Progress& progress) {
-  const uint32_t total = std::max<uint32_t>(progress.total(), 1);
-  const uint32_t position = std::min(progress.position(), total);
-  const int filled = static_cast<int>(uint64_t{position} * kBarWidth / total);
-  return absl::StrCat("[", std::string(filled, '#'), std::string(kBarWidth - filled, '.'), "]");
+  return RenderBar(progress.position(), std::max<uint32_t>(progress.total(), 1));
 }
 
 std::string VerdictOf(const NodeResult& result) {
@@ -87,7 +85,13 @@ void Progress::OnStarted(const std::string& node) {
 }
 
 void Progress::OnProgressed(const std::string& node, const v1::Progress& progress) {
-  Find(node).progress = progress;
+  Line& line = Find(node);
+  line.progress = progress;
+  if (progress.has_package()) {
+    line.package.Note(progress.package(), absl::Now());
+    OnPackage(line);
+    return;
+  }
   // What is as wanted is no event for a log.
   const bool event = progress.status() != v1::RESOURCE_STATUS_UNSPECIFIED &&
                      progress.status() != v1::RESOURCE_STATUS_UNCHANGED;
@@ -97,6 +101,15 @@ void Progress::OnProgressed(const std::string& node, const v1::Progress& progres
     out_ << absl::StrFormat("%s: [%d/%d] %s %s\n", node, progress.position(), progress.total(),
                             Subject(progress), status)
          << std::flush;
+  }
+  Redraw();
+}
+
+void Progress::OnPackage(Line& line) {
+  const absl::Time now = absl::Now();
+  if (options_.style == ProgressStyle::kPlain && now - line.told >= kPackageLineInterval) {
+    line.told = now;
+    out_ << line.node << ": " << line.package.Render() << "\n" << std::flush;
   }
   Redraw();
 }
@@ -120,8 +133,9 @@ std::string Progress::Render(const Line& line) const {
     color = line.failed ? Color::kRed : Color::kGreen;
   } else if (line.phase == Line::Phase::kUnderWay) {
     color = Color::kNone;
-    body = line.progress.total() == 0
-               ? "sent"
+    body = line.progress.total() == 0 ? "sent"
+           : line.progress.has_package()
+               ? line.package.Render()
                : absl::StrFormat("%s %d/%d %s", Bar(line.progress), line.progress.position(),
                                  line.progress.total(), Subject(line.progress));
   }

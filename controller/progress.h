@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "controller/fleet.h"
+#include "controller/package_meter.h"
 
 namespace bpa::controller {
 
@@ -44,6 +45,8 @@ class Progress {
     std::string node;
     enum class Phase { kWaiting, kUnderWay, kEnded } phase = Phase::kWaiting;
     v1::Progress progress;
+    PackageMeter package;
+    absl::Time told = absl::InfinitePast();  // kPlain: of the package
     std::string verdict;
     bool failed = false;
   };
@@ -51,6 +54,7 @@ class Progress {
   Line& Find(const std::string& node);
   void OnStarted(const std::string& node);
   void OnProgressed(const std::string& node, const v1::Progress& progress);
+  void OnPackage(Line& line);
   void OnFinished(const NodeResult& result);
   void Redraw();
   std::string Render(const Line& line) const;

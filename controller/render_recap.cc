@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "controller/exit_code.h"
+#include "controller/package_meter.h"
 #include "controller/report_text.h"
 
 namespace bpa::controller {
@@ -89,6 +90,9 @@ std::string RenderRecap(const std::vector<NodeResult>& results, bool color) {
     absl::StrAppend(&text, name, "  ", Paint(Verdict(result), LineColor(result), color));
     if (result.state != NodeState::kNotSent) {
       absl::StrAppend(&text, "  ", RenderElapsed(result.elapsed));
+    }
+    for (const auto& [destination, package] : result.packages) {
+      absl::StrAppend(&text, "  ", RenderTransfer(package));
     }
     absl::StrAppend(&text, "\n", Details(result));
   }

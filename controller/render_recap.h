@@ -15,8 +15,9 @@ namespace bpa::controller {
 //   node-2  unreachable  10.0s
 //       cannot connect to 10.0.1.12:7443 (...)
 //
-// with the messages of failed resources, the reasons of skipped ones, and what to do about a node
-// that did not report. A verification counts `differs=` in place of `changed=`.
+// with what of packages was received and reused, the messages of failed resources, the reasons of
+// skipped ones, and what to do about a node that did not report. A verification counts `differs=`
+// in place of `changed=`.
 std::string RenderRecap(const std::vector<NodeResult>& results, bool color);
 
 // The counts of one node's line: "ok=3 changed=9 failed=0 skipped=0".

@@ -52,6 +52,18 @@ TEST(OutputJsonTest, HoldsEverythingThatTheReportSays) {
     "reset": false})"));
 }
 
+TEST(OutputJsonTest, SaysWhatOfAPackageTravelledAndWhatDidNot) {
+  NodeResult result = Reported("node-1", v1::MODE_APPLY, {});
+  v1::PackageProgress& package = result.packages["/opt/bpa/packages"];
+  package.set_total_bytes(30);
+  package.set_reused_bytes(20);
+  package.set_received_bytes(10);
+  const json document = json::parse(RunAsJson(ApplyCommand(), {result}, kExitConverged));
+  EXPECT_EQ(document["nodes"][0]["packages"], json::parse(R"([{
+    "destination": "/opt/bpa/packages", "total_bytes": 30, "reused_bytes": 20,
+    "received_bytes": 10}])"));
+}
+
 TEST(OutputJsonTest, IsValidWhateverBytesANodeSends) {
   const std::vector<NodeResult> results = {
       NotReported("node-1", NodeState::kRefused, absl::InternalError("\xff\xfe\x1b\n\""))};

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "tests/controller/results.h"
 
 namespace bpa::controller {
@@ -58,6 +59,40 @@ TEST(ProgressTest, PlainLinesSayWhatChangedAndCarryNoControlCharacters) {
             "node-1: [2/4] directory /opt/\\x1b[2J changed\n"
             "node-1: ok=0 changed=1 failed=0 skipped=0  0.8s\n"
             "node-2: refused  10.0s\n");
+}
+
+v1::Progress Receiving(uint64_t received) {
+  v1::Progress progress = At(3, v1::RESOURCE_STATUS_UNSPECIFIED, "/opt/bpa/packages");
+  v1::PackageProgress& package = *progress.mutable_package();
+  package.set_phase(v1::PackageProgress::PHASE_RECEIVE);
+  package.set_total_bytes(4096);
+  package.set_reused_bytes(1024);
+  package.set_received_bytes(received);
+  return progress;
+}
+
+TEST(ProgressTest, APackageIsOnePlainLineInFiveSecondsPerNode) {
+  std::ostringstream out;
+  Progress progress(out, Nodes(2), {.style = ProgressStyle::kPlain});
+  const FleetObserver observer = progress.Observer();
+  for (const uint64_t received : {0, 1024, 2048}) {
+    observer.progressed("node-1", Receiving(received));
+    observer.progressed("node-2", Receiving(received));
+  }
+  EXPECT_EQ(out.str(),
+            "node-1: [####............]  25% received, 1.0 KiB of 4.0 KiB, 1.0 KiB reused\n"
+            "node-2: [####............]  25% received, 1.0 KiB of 4.0 KiB, 1.0 KiB reused\n");
+}
+
+TEST(ProgressTest, APackageHasABarOnATerminal) {
+  std::ostringstream out;
+  Progress progress(out, Nodes(1), {.style = ProgressStyle::kLive, .columns = 120});
+  const FleetObserver observer = progress.Observer();
+  observer.progressed("node-1", Receiving(1024));
+  observer.started("node-1");
+  absl::SleepFor(absl::Milliseconds(40));
+  observer.progressed("node-1", Receiving(2048));
+  EXPECT_THAT(out.str(), HasSubstr("[############....]  75% received, 3.0 KiB of 4.0 KiB"));
 }
 
 TEST(ProgressTest, SilentSaysNothing) {

@@ -46,6 +46,14 @@ TEST(RenderRecapTest, GivesEveryNodeALineAndEveryFailureInFull) {
             "address.\n");
 }
 
+TEST(RenderRecapTest, SaysWhatOfAPackageTravelledAndWhatDidNot) {
+  NodeResult result = Reported("node-1", v1::MODE_APPLY, {});
+  result.packages["/opt/bpa/packages"].set_received_bytes(10 * 1024);
+  result.packages["/opt/bpa/packages"].set_reused_bytes(uint64_t{3} << 30);
+  EXPECT_EQ(RenderRecap({result}, /*color=*/false),
+            "node-1  ok=0 changed=0 failed=0 skipped=0  0.8s  10.0 KiB received, 3.0 GiB reused\n");
+}
+
 TEST(RenderRecapTest, CountsDifferencesOfAVerification) {
   const NodeResult result =
       Reported("node-1", v1::MODE_VERIFY,
