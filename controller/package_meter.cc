@@ -78,7 +78,8 @@ std::string PackageMeter::Render() const {
     return absl::StrCat(Percent(progress_.total_bytes()), " publishing, ",
                         RenderTransfer(progress_));
   }
-  return Receiving();
+  if (phase == v1::PackageProgress::PHASE_UNSPECIFIED) return "looking at what is there";
+  return progress_.total_bytes() == 0 ? "receiving the manifest" : Receiving();
 }
 
 std::string PackageMeter::Percent(uint64_t done) const {

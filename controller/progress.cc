@@ -107,7 +107,8 @@ void Progress::OnProgressed(const std::string& node, const v1::Progress& progres
 
 void Progress::OnPackage(Line& line) {
   const absl::Time now = absl::Now();
-  if (options_.style == ProgressStyle::kPlain && now - line.told >= kPackageLineInterval) {
+  const bool event = line.progress.package().phase() != v1::PackageProgress::PHASE_UNSPECIFIED;
+  if (options_.style == ProgressStyle::kPlain && event && now - line.told >= kPackageLineInterval) {
     line.told = now;
     out_ << line.node << ": " << line.package.Render() << "\n" << std::flush;
   }

@@ -61,10 +61,22 @@ TEST(PackageMeterTest, NamesTheOtherPhases) {
             "[################] 100% publishing, 100.0 MiB received, 900.0 MiB reused");
 }
 
-TEST(PackageMeterTest, AnEmptyTreeIsWhole) {
+TEST(PackageMeterTest, SaysSoBeforeThereIsAnythingToMeasure) {
   PackageMeter meter;
   meter.Note({}, absl::UnixEpoch());
-  EXPECT_EQ(meter.Render(), "[################] 100% received, 0 B of 0 B, 0 B reused");
+  EXPECT_EQ(meter.Render(), "looking at what is there");
+  v1::PackageProgress progress;
+  progress.set_phase(v1::PackageProgress::PHASE_RECEIVE);
+  meter.Note(progress, absl::UnixEpoch());
+  EXPECT_EQ(meter.Render(), "receiving the manifest");
+}
+
+TEST(PackageMeterTest, AnEmptyTreeIsWhole) {
+  v1::PackageProgress progress;
+  progress.set_phase(v1::PackageProgress::PHASE_CHECK);
+  PackageMeter meter;
+  meter.Note(progress, absl::UnixEpoch());
+  EXPECT_EQ(meter.Render(), "[################] 100% checked, 0 B received, 0 B reused");
 }
 
 }  // namespace
