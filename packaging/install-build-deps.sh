@@ -15,7 +15,7 @@ build=(
 # `attr` and the rest: lab hosts are made of namespaces, loop devices and real filesystems.
 lab=(attr e2fsprogs iproute2 openssl procps systemd util-linux mount xfsprogs)
 tests=(
-  ansible clang clang-format clang-tidy git libclang-rt-14-dev openssh-client openssh-server
+  ansible clang clang-format clang-tidy git libclang-rt-14-dev openssh-client openssh-server rsync
   python3 shellcheck
 )
 

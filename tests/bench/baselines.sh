@@ -22,7 +22,7 @@ baselines_start() {
     # Without PAM, sshd takes a `!` for a locked account.
     sed -i 's/^root:[^:]*:/root:*:/' "$root/etc/shadow"
     lab_enter "$n" /usr/sbin/sshd -f /dev/null -o HostKey=/etc/ssh/bench_host_key -o UsePAM=no \
-      -o PermitRootLogin=prohibit-password -o UseDNS=no || return 1
+      -o PermitRootLogin=prohibit-password -o UseDNS=no -o 'Subsystem=sftp internal-sftp' || return 1
   done
   baselines_write_inventory
 }
