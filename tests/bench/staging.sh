@@ -5,6 +5,7 @@
 # Needs root, rsync and a release build. BPA_BENCH_RUNS: how often each is timed (default 3; the
 # median counts, and the tools take turns). BPA_BENCH_FILES: how many small files (default 100000).
 set -uo pipefail
+# shellcheck disable=SC2317  # the tools are called by name
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${BPA_LAB_PREFIX:=bpa-stage-}" "${BPA_LAB_SUBNET:=10.89.3}" "${BPA_LAB_DIR:=$top/build/bench-stage}"
@@ -32,7 +33,6 @@ die() {
   exit 1
 }
 
-# shellcheck disable=SC2317  # called by the trap
 on_exit() {
   local code=$?
   trap - EXIT INT TERM
@@ -86,7 +86,6 @@ each() {
   for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
   return $failed
 }
-# shellcheck disable=SC2317  # these are called by name
 {
   scp_one() { scp -F "$bench_ssh/config" -q -r "$1" "$(to "$2")/scp"; }
   rsync_one() { rsync -a -e "ssh -F $bench_ssh/config" "$1/" "$(to "$2")/rsync/"; }
