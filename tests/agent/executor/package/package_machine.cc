@@ -52,8 +52,8 @@ PackageMachine::PackageMachine(const std::string& filesystem, uint64_t bytes)
   std::filesystem::create_directory(source());
 }
 
-v1::Package PackageMachine::Package(const std::string& label) {
-  v1::Package package = MakeManifest(source(), scratch_ / "manifest");
+v1::Package PackageMachine::Package(const std::string& label, uint64_t average) {
+  v1::Package package = MakeManifest(source(), scratch_ / "manifest", average);
   package.set_destination(destination());
   package.set_label(label);
   return package;

@@ -34,7 +34,7 @@ class PackageMachine {
   std::string base() const { return base_; }
 
   // The manifest of the source as it is now.
-  v1::Package Package(const std::string& label);
+  v1::Package Package(const std::string& label, uint64_t average = 8 * 1024);
   std::unique_ptr<PackageSource> Source() const;
   // As the converger does: observe, converge, observe.
   absl::Status Apply(const v1::Package& package, ContentSource* content);

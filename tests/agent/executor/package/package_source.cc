@@ -19,23 +19,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMinChunk = 2 * 1024;
-constexpr size_t kMaxChunk = 32 * 1024;
-constexpr uint64_t kCutMask = 8 * 1024 - 1;
 constexpr uint64_t kZeroBlock = 64 * 1024;
 
 // Where the chunk that begins here ends: content that moves within a file is cut alike.
-size_t CutAt(std::string_view bytes) {
+size_t CutAt(std::string_view bytes, uint64_t average) {
   uint64_t hash = 0;
-  const size_t limit = std::min(bytes.size(), kMaxChunk);
+  const size_t limit = std::min<size_t>(bytes.size(), average * 4);
   for (size_t i = 0; i < limit; ++i) {
     hash = (hash << 1) + (static_cast<uint8_t>(bytes[i]) + 1) * uint64_t{0x9E3779B97F4A7C15};
-    if (i >= kMinChunk && (hash >> 40 & kCutMask) == 0) return i + 1;
+    if (i >= average / 4 && (hash >> 40 & (average - 1)) == 0) return i + 1;
   }
   return limit;
 }
 
-void AddContent(ManifestWriter& writer, const std::string& path, uint64_t size) {
+void AddContent(ManifestWriter& writer, const std::string& path, uint64_t size, uint64_t average) {
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_TRUE(file.valid()) << path;
   Sha256Hasher hasher;
@@ -49,13 +46,13 @@ void AddContent(ManifestWriter& writer, const std::string& path, uint64_t size) 
       offset = end;
       continue;
     }
-    const off_t hole = lseek(file.get(), static_cast<off_t>(offset), SEEK_HOLE);
+    const off_t hole = lseek(file.get(), static_cast<off_t>(data), SEEK_HOLE);
     const uint64_t end = hole < 0 ? size : static_cast<uint64_t>(hole);
     std::string bytes(std::min<uint64_t>(4 * 1024 * 1024, end - offset), '\0');
     ASSERT_EQ(pread(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)),
               static_cast<ssize_t>(bytes.size()));
     for (std::string_view left = bytes; !left.empty();) {
-      const size_t cut = CutAt(left);
+      const size_t cut = CutAt(left, average);
       // Unless it goes on beyond what has been read.
       if (cut == left.size() && offset + cut < end && left.size() < bytes.size()) break;
       ASSERT_TRUE(writer.AddData(static_cast<uint32_t>(cut), hasher.Of(left.substr(0, cut))).ok());
@@ -65,7 +62,8 @@ void AddContent(ManifestWriter& writer, const std::string& path, uint64_t size) 
   }
 }
 
-void AddEntry(ManifestWriter& writer, const std::string& root, const std::string& path) {
+void AddEntry(ManifestWriter& writer, const std::string& root, const std::string& path,
+              uint64_t average) {
   const std::string full = path.empty() ? root : root + "/" + path;
   struct stat info = {};
   ASSERT_EQ(lstat(full.c_str(), &info), 0) << full;
@@ -82,7 +80,7 @@ void AddEntry(ManifestWriter& writer, const std::string& root, const std::string
   }
   const absl::Status added = writer.Add(entry);
   ASSERT_TRUE(added.ok()) << added;
-  if (entry.type == EntryType::kFile) AddContent(writer, full, entry.size);
+  if (entry.type == EntryType::kFile) AddContent(writer, full, entry.size, average);
   if (entry.type != EntryType::kDirectory) return;
   std::vector<std::string> names;
   for (const fs::directory_entry& child : fs::directory_iterator(full)) {
@@ -90,17 +88,17 @@ void AddEntry(ManifestWriter& writer, const std::string& root, const std::string
   }
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
-    AddEntry(writer, root, path.empty() ? name : path + "/" + name);
+    AddEntry(writer, root, path.empty() ? name : path + "/" + name, average);
   }
 }
 
 }  // namespace
 
-v1::Package MakeManifest(const std::string& directory, const std::string& file) {
+v1::Package MakeManifest(const std::string& directory, const std::string& file, uint64_t average) {
   const FileDescriptor fd(open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   auto writer = ManifestWriter::Create(fd.get());
   EXPECT_TRUE(writer.ok()) << writer.status();
-  AddEntry(**writer, directory, "");
+  AddEntry(**writer, directory, "", average);
   const absl::StatusOr<FinishedManifest> made = (*writer)->Finish();
   EXPECT_TRUE(made.ok()) << made.status();
   v1::Package package;

@@ -14,9 +14,10 @@
 
 namespace bpa::executor {
 
-// Writes the manifest of the tree at `directory` to `file`. Content is cut where it says so itself
-// (8 KiB on average), and runs of zeros become holes.
-v1::Package MakeManifest(const std::string& directory, const std::string& file);
+// Writes the manifest of the tree at `directory` to `file`. Content is cut where it says so itself,
+// and runs of zeros become holes. `average` bytes of a chunk: a power of two.
+v1::Package MakeManifest(const std::string& directory, const std::string& file,
+                         uint64_t average = 8 * 1024);
 
 // Serves that tree.
 class PackageSource : public ContentSource {
