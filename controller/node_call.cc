@@ -17,11 +17,11 @@ absl::Status ToAbsl(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 
-// A stream that was cut, as opposed to an answer. INTERNAL is what gRPC makes of some HTTP/2
-// resets.
+// A stream that was cut, as opposed to an answer. Some HTTP/2 resets come as INTERNAL, and one by a
+// server that is short of memory as RESOURCE_EXHAUSTED.
 bool IsLost(const grpc::Status& status) {
   const grpc::StatusCode code = status.error_code();
-  if (code == grpc::StatusCode::INTERNAL) {
+  if (code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::RESOURCE_EXHAUSTED) {
     return status.error_message().find("RST_STREAM") != std::string::npos;
   }
   return code == grpc::StatusCode::OK || code == grpc::StatusCode::UNAVAILABLE ||

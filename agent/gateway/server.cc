@@ -30,7 +30,7 @@ using Builder = grpc::ServerBuilder;
 constexpr std::chrono::seconds kShutdownGrace(4);
 // Room for the message around an envelope.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxEnvelopeBytes) + 1024;
-constexpr size_t kQuotaBytes = size_t{32} * 1024 * 1024;
+constexpr size_t kQuotaBytes = size_t{44} * 1024 * 1024;
 // The relays, short requests beside them, and gRPC's pollers.
 constexpr int kMaxThreads = 24;
 
@@ -49,8 +49,8 @@ void SetLimits(const Config& config, Builder& builder) {
   grpc::ResourceQuota quota("gateway");
   quota.Resize(kQuotaBytes).SetMaxThreads(kMaxThreads);
   builder.SetResourceQuota(quota);
-  // Content: the window grows with what the line carries, within the quota. At rest nothing is
-  // sent.
+  // Content: the window grows with what the line carries. While the executor is slower than the
+  // line, that is up to the quota, and then gRPC ends a stream: bpactl takes it up again.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 1);
 
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Millis(absl::Seconds(10)));

@@ -1,5 +1,6 @@
 #include "agent/gateway/stage_server.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <system_error>
@@ -52,6 +53,8 @@ void StageServer::Work() {
     StageCall call(context_);
     if (!Expect(call)) return;
     call.Run();
+    // What the content went through is in pieces between what stays: back to the system with it.
+    malloc_trim(0);
     needed = IsNeeded();
   }
 }

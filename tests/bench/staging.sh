@@ -4,8 +4,8 @@
 #
 # Needs root, rsync and a release build. BPA_BENCH_RUNS: how often each is timed (default 3; the
 # median counts, and the tools take turns). BPA_BENCH_FILES: how many small files (default 100000).
-set -uo pipefail
 # shellcheck disable=SC2317  # the tools are called by name
+set -uo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${BPA_LAB_PREFIX:=bpa-stage-}" "${BPA_LAB_SUBNET:=10.89.3}" "${BPA_LAB_DIR:=$top/build/bench-stage}"
@@ -84,25 +84,23 @@ each() {
     pids+=($!)
   done
   for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
-  return $failed
+  return "$failed"
 }
-{
-  scp_one() { scp -F "$bench_ssh/config" -q -r "$1" "$(to "$2")/scp"; }
-  rsync_one() { rsync -a -e "ssh -F $bench_ssh/config" "$1/" "$(to "$2")/rsync/"; }
-  rsync_c_one() { rsync -a -c -e "ssh -F $bench_ssh/config" "$1/" "$(to "$2")/rsync/"; }
-  cp_one() { cp -r "$1" "$(in_node "$2")/cp" && sync; }
-  tool_scp() { each scp_one "$@"; }
-  tool_rsync() { each rsync_one "$@"; }
-  tool_rsync_c() { each rsync_c_one "$@"; }
-  tool_cp() { each cp_one "$@"; }
-  tool_bpactl() {
-    local source=$1 n nodes=()
-    shift
-    for n in "$@"; do nodes+=("$(lab_node "$n")"); done
-    "$bpactl" stage "$source" "${nodes[@]}" --to "$site/packages" --yes &
-    watch_bpactl $!
-    wait $!
-  }
+scp_one() { scp -F "$bench_ssh/config" -q -r "$1" "$(to "$2")/scp"; }
+rsync_one() { rsync -a -e "ssh -F $bench_ssh/config" "$1/" "$(to "$2")/rsync/"; }
+rsync_c_one() { rsync -a -c -e "ssh -F $bench_ssh/config" "$1/" "$(to "$2")/rsync/"; }
+cp_one() { cp -r "$1" "$(in_node "$2")/cp" && sync; }
+tool_scp() { each scp_one "$@"; }
+tool_rsync() { each rsync_one "$@"; }
+tool_rsync_c() { each rsync_c_one "$@"; }
+tool_cp() { each cp_one "$@"; }
+tool_bpactl() {
+  local source=$1 n nodes=()
+  shift
+  for n in "$@"; do nodes+=("$(lab_node "$n")"); done
+  "$bpactl" stage "$source" "${nodes[@]}" --to "$site/packages" --yes &
+  watch_bpactl $!
+  wait $!
 }
 
 # Keeps the most memory that bpactl had, and what its last run read.
@@ -161,6 +159,7 @@ compare() {
 
 # Bytes over node 1's network, both ways.
 wire_bytes() {
+  # shellcheck disable=SC2016  # the host's shell is to expand it
   lab_enter 1 bash -c 'cd /sys/class/net; for i in *; do [[ $i == lo ]] || cat $i/statistics/{rx,tx}_bytes; done' |
     awk '{sum += $1} END {print sum}'
 }
@@ -302,4 +301,4 @@ printf '\n| peak memory | measured | at most | target |\n|---|---|---|---|\n'
 limit_row bpactl "$bpactl_peak" KiB 65536
 limit_row bpa-gateway "$(node_peak bpa-gateway)" KiB 65536
 limit_row bpa-executor "$executor_peak" KiB 65536
-exit $missed
+exit "$missed"
