@@ -112,7 +112,7 @@ absl::Status HashCache::Prepare(const std::string& path) {
 }
 
 absl::StatusOr<bool> HashCache::Contains(const FileStamp& stamp) {
-  const absl::StatusOr<bool> found = Bind(*find_, stamp).Step();
+  absl::StatusOr<bool> found = Bind(*find_, stamp).Step();
   if (!found.ok() || !*found) return found;
   const bool stale = find_->Int(0) + kDaysKept / 4 < today_;
   find_->Reset();

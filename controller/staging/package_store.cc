@@ -124,7 +124,7 @@ std::string PackageStore::PathOf(std::string_view digest, const char* suffix) co
 // second signature, so both outlast a power cut.
 absl::Status PackageStore::Keep(const std::string& made, std::string_view digest,
                                 const std::string& source) const {
-  const absl::Status written = WriteFileDurably(PathOf(digest, ".source"), source, kFileMode);
+  absl::Status written = WriteFileDurably(PathOf(digest, ".source"), source, kFileMode);
   if (!written.ok()) return written;
   const OwnedFd file(open(made.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0 || fsync(file.get()) != 0) return ErrnoStatus(errno, "fsync", made);
