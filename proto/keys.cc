@@ -30,7 +30,11 @@ constexpr std::string_view kP256Prefix(
     "\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
     "\x03\x42\x00\x04",
     27);
-constexpr size_t kEd25519DerBytes = 12 + 32;
+constexpr size_t kEd25519RawBytes = 32;
+constexpr size_t kEd25519DerBytes = 12 + kEd25519RawBytes;
+// RFC 8410: a PrivateKeyInfo of version 0 without attributes, as OpenSSL writes it.
+constexpr std::string_view kEd25519PrivatePrefix(
+    "\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 16);
 constexpr size_t kP256DerBytes = 27 + 64;
 
 constexpr char kWanted[] = "Ed25519 and ECDSA P-256 keys are accepted";
@@ -132,14 +136,49 @@ bool IsP256(std::string_view der) {
   return der.size() == kP256DerBytes && der.starts_with(kP256Prefix);
 }
 
+// Ed25519 keys are taken out by hand: OpenSSL's general decoders cost a process milliseconds to set
+// up, which is most of what starting the executor takes.
+EvpPkey DecodePublic(std::string_view der) {
+  if (IsEd25519(der)) {
+    return EvpPkey(EVP_PKEY_new_raw_public_key(
+        EVP_PKEY_ED25519, nullptr, Bytes(der) + kEd25519Prefix.size(), kEd25519RawBytes));
+  }
+  const unsigned char* next = Bytes(der);
+  return EvpPkey(d2i_PUBKEY(nullptr, &next, static_cast<long>(der.size())));
+}
+
+EvpPkey DecodePrivate(std::string_view der) {
+  if (der.size() == kEd25519PrivatePrefix.size() + kEd25519RawBytes &&
+      der.starts_with(kEd25519PrivatePrefix)) {
+    return EvpPkey(EVP_PKEY_new_raw_private_key(
+        EVP_PKEY_ED25519, nullptr, Bytes(der) + kEd25519PrivatePrefix.size(), kEd25519RawBytes));
+  }
+  const unsigned char* next = Bytes(der);
+  PKCS8_PRIV_KEY_INFO* const info =
+      d2i_PKCS8_PRIV_KEY_INFO(nullptr, &next, static_cast<long>(der.size()));
+  const auto free_info = absl::MakeCleanup([info] { PKCS8_PRIV_KEY_INFO_free(info); });
+  if (info == nullptr || next != Bytes(der) + der.size()) return nullptr;
+  return EvpPkey(EVP_PKCS82PKEY(info));
+}
+
+// The SubjectPublicKeyInfo of the key's public half; empty if it cannot be had.
+std::string PublicDer(EVP_PKEY* key) {
+  unsigned char raw[kEd25519RawBytes];
+  size_t size = sizeof raw;
+  if (EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
+      EVP_PKEY_get_raw_public_key(key, raw, &size) == 1) {
+    return absl::StrCat(absl::string_view(kEd25519Prefix.data(), kEd25519Prefix.size()),
+                        absl::string_view(reinterpret_cast<const char*>(raw), size));
+  }
+  unsigned char* data = nullptr;
+  const int length = i2d_PUBKEY(key, &data);
+  if (length <= 0) return "";
+  const auto free_data = absl::MakeCleanup([data] { OPENSSL_free(data); });
+  return std::string(reinterpret_cast<const char*>(data), static_cast<size_t>(length));
+}
+
 // Ed25519 hashes by itself.
 const EVP_MD* DigestFor(std::string_view der) { return IsEd25519(der) ? nullptr : EVP_sha256(); }
-
-absl::StatusOr<std::string> PublicPem(EVP_PKEY* key) {
-  const Bio bio(BIO_new(BIO_s_mem()));
-  if (PEM_write_bio_PUBKEY(bio.get(), key) != 1) return OpensslFailure("encode a public key");
-  return Drain(bio.get());
-}
 
 // Another encoding of a P-256 point would not pass PublicKey::FromPem.
 void UseUncompressedPoints(EVP_PKEY* key) {
@@ -158,28 +197,34 @@ PublicKey::PublicKey(EvpPkey key, std::string der, std::string id)
 
 absl::StatusOr<PublicKey> PublicKey::FromPem(std::string_view pem) {
   absl::StatusOr<std::string> der = DecodePem(pem, "PUBLIC KEY");
-  if (!der.ok()) return der.status();
-  const unsigned char* next = Bytes(*der);
-  EvpPkey key(d2i_PUBKEY(nullptr, &next, static_cast<long>(der->size())));
+  return der.ok() ? FromDer(*std::move(der)) : der.status();
+}
+
+absl::StatusOr<PublicKey> PublicKey::FromDer(std::string der) {
+  EvpPkey key = DecodePublic(der);
   if (key == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("not a public key: ", OpensslReason()));
   }
-  if (!IsEd25519(*der) && !IsP256(*der)) {
+  if (!IsEd25519(der) && !IsP256(der)) {
     const char* const type = EVP_PKEY_get0_type_name(key.get());
     return absl::InvalidArgumentError(
         absl::StrCat("a key of type ", type == nullptr ? "unknown" : type,
                      ", or encoded with other parameters or a compressed point; ", kWanted));
   }
   unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(Bytes(*der), der->size(), digest);
+  SHA256(Bytes(der), der.size(), digest);
   std::string id = absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(digest), SHA256_DIGEST_LENGTH / 2));
-  return PublicKey(std::move(key), *std::move(der), std::move(id));
+  return PublicKey(std::move(key), std::move(der), std::move(id));
 }
 
 std::string PublicKey::ToPem() const {
-  // A key that was decoded can be encoded, but for memory.
-  return PublicPem(key_.get()).value_or("");
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (PEM_write_bio_PUBKEY(bio.get(), key_.get()) != 1) {
+    ERR_clear_error();
+    return "";  // a key that was decoded can be encoded, but for memory
+  }
+  return Drain(bio.get());
 }
 
 absl::Status PublicKey::Verify(std::string_view message, std::string_view signature) const {
@@ -207,18 +252,12 @@ absl::StatusOr<PrivateKey> PrivateKey::FromPem(std::string_view pem) {
   absl::StatusOr<std::string> der = DecodePem(pem, "PRIVATE KEY");
   if (!der.ok()) return der.status();
   const auto wipe = absl::MakeCleanup([&der] { OPENSSL_cleanse(der->data(), der->size()); });
-  const unsigned char* next = Bytes(*der);
-  PKCS8_PRIV_KEY_INFO* const info =
-      d2i_PKCS8_PRIV_KEY_INFO(nullptr, &next, static_cast<long>(der->size()));
-  const auto free_info = absl::MakeCleanup([info] { PKCS8_PRIV_KEY_INFO_free(info); });
-  EvpPkey key(info == nullptr ? nullptr : EVP_PKCS82PKEY(info));
-  if (key == nullptr || next != Bytes(*der) + der->size()) {
+  EvpPkey key = DecodePrivate(*der);
+  if (key == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("not a private key: ", OpensslReason()));
   }
   UseUncompressedPoints(key.get());
-  const absl::StatusOr<std::string> public_pem = PublicPem(key.get());
-  if (!public_pem.ok()) return absl::InvalidArgumentError(public_pem.status().message());
-  absl::StatusOr<PublicKey> public_key = PublicKey::FromPem(*public_pem);
+  absl::StatusOr<PublicKey> public_key = PublicKey::FromDer(PublicDer(key.get()));
   if (!public_key.ok()) return public_key.status();
   return PrivateKey(std::move(key), *std::move(public_key));
 }
@@ -228,9 +267,7 @@ namespace {
 absl::StatusOr<std::pair<EvpPkey, PublicKey>> WithPublicHalf(EVP_PKEY* generated) {
   EvpPkey key(generated);
   if (key == nullptr) return OpensslFailure("generate a key");
-  const absl::StatusOr<std::string> pem = PublicPem(key.get());
-  if (!pem.ok()) return pem.status();
-  absl::StatusOr<PublicKey> public_key = PublicKey::FromPem(*pem);
+  absl::StatusOr<PublicKey> public_key = PublicKey::FromDer(PublicDer(key.get()));
   if (!public_key.ok()) return public_key.status();
   return std::make_pair(std::move(key), *std::move(public_key));
 }

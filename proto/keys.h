@@ -24,6 +24,8 @@ class PublicKey {
   // `pem`: one SubjectPublicKeyInfo block and nothing after it but white space. InvalidArgument for
   // other key types, other curves, private keys and trailing data.
   static absl::StatusOr<PublicKey> FromPem(std::string_view pem);
+  // The same from the block's bytes.
+  static absl::StatusOr<PublicKey> FromDer(std::string der);
 
   // Lower-case hex of the first 16 bytes of SHA-256 over the DER SubjectPublicKeyInfo.
   const std::string& id() const { return id_; }

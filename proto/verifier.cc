@@ -205,6 +205,7 @@ absl::StatusOr<VerifiedPayload> Verifier::Verify(const Envelope& envelope,
   }
   if (counted.empty()) return ExplainRefusal(envelope);
   std::vector<std::string> names;
+  names.reserve(counted.size());
   for (const TrustedSigner* signer : counted) names.push_back(signer->name);
   if (counted.size() < static_cast<size_t>(threshold)) {
     return absl::PermissionDeniedError(absl::StrCat(

@@ -11,6 +11,7 @@
 #define BPA_AGENT_EXECUTOR_HOST_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -102,6 +103,9 @@ struct Migration {
   // Paths relative to the tree that exist on the volume with other content, type or attributes;
   // at most 20.
   std::vector<std::string> conflicts;
+  // While it lives, the filesystem stays active, mounted nowhere: the mount that follows joins it
+  // and does not wait for a log to be written and read again. Null where nothing was copied.
+  std::shared_ptr<const void> active;
 };
 
 class Host {

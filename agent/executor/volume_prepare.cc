@@ -66,13 +66,15 @@ absl::Status FormatVolume(const VolumeWish& wish, const Disk& disk, VolumeState&
   return InContext(absl::StrCat("formatting ", DescribeDisk(disk, wish.source)), status);
 }
 
-absl::Status MigrateContent(const VolumeWish& wish, const Disk& disk, const VolumeState& state,
+absl::Status MigrateContent(const VolumeWish& wish, const Disk& disk, VolumeState& state,
                             Host& host) {
   const std::string& directory = wish.spec.mount_point();
   const std::string context =
       absl::StrCat("copying ", directory, " to ", DescribeDisk(disk, wish.source));
   const absl::StatusOr<Migration> migrated = host.MigrateTree(directory, disk, wish.filesystem());
   if (!migrated.ok()) return InContext(context, migrated.status());
+  // Options of the filesystem, unlike those of the mount, are only heard by its first mount.
+  if (wish.spec.mount_options().empty()) state.active = migrated->active;
   const absl::StatusOr<TreeSummary> after = host.SummarizeTree(directory);
   if (!after.ok()) return InContext(context, after.status());
   if (after->digest != state.hidden.digest) {

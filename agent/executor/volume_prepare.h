@@ -16,7 +16,7 @@ absl::Status FormatVolume(const VolumeWish& wish, const Disk& disk, VolumeState&
 
 // Copies what the mount would hide onto the volume. Aborted if it changed while it was copied. Only
 // for `state.migrate`.
-absl::Status MigrateContent(const VolumeWish& wish, const Disk& disk, const VolumeState& state,
+absl::Status MigrateContent(const VolumeWish& wish, const Disk& disk, VolumeState& state,
                             Host& host);
 
 // Sets our line in fstab and mounts by it. When the mount fails and fstab was changed here, fstab

@@ -19,9 +19,14 @@ constexpr char kFutureUuid[] = "(made-when-formatted)";
 // One look at one volume.
 class Inspector {
  public:
-  Inspector(const VolumeWish& wish, const Disk& disk, const Policy& policy, Host& host,
-            Ledger& ledger)
-      : wish_(wish), disk_(disk), policy_(policy), host_(host), ledger_(ledger) {}
+  Inspector(const VolumeWish& wish, const Disk& disk, Inspection purpose, const Policy& policy,
+            Host& host, Ledger& ledger)
+      : wish_(wish),
+        disk_(disk),
+        purpose_(purpose),
+        policy_(policy),
+        host_(host),
+        ledger_(ledger) {}
 
   absl::StatusOr<VolumeState> Inspect() {
     absl::Status status = InspectMounts();
@@ -67,6 +72,7 @@ class Inspector {
 
   const VolumeWish& wish_;
   const Disk& disk_;
+  const Inspection purpose_;
   const Policy& policy_;
   Host& host_;
   Ledger& ledger_;
@@ -216,7 +222,7 @@ absl::Status Inspector::JudgeHidden(const std::vector<std::string>& names) {
       absl::StrCat(DescribeTree(state_.hidden), " in ", mount_point(), " (",
                    absl::BytesToHexString(state_.hidden.digest.substr(0, 6)), ")"),
       "on the volume");
-  return state_.format ? absl::OkStatus() : InspectConflicts();
+  return state_.format || purpose_ == Inspection::kToChange ? absl::OkStatus() : InspectConflicts();
 }
 
 absl::Status Inspector::InspectConflicts() {
@@ -269,8 +275,9 @@ Filesystem VolumeWish::filesystem() const {
 }
 
 absl::StatusOr<VolumeState> InspectVolume(const VolumeWish& wish, const Disk& disk,
-                                          const Policy& policy, Host& host, Ledger& ledger) {
-  return Inspector(wish, disk, policy, host, ledger).Inspect();
+                                          Inspection purpose, const Policy& policy, Host& host,
+                                          Ledger& ledger) {
+  return Inspector(wish, disk, purpose, policy, host, ledger).Inspect();
 }
 
 OwnMount WantedMount(const VolumeWish& wish, const std::string& uuid) {

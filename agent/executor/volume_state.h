@@ -3,6 +3,7 @@
 #define BPA_AGENT_EXECUTOR_VOLUME_STATE_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,15 +49,25 @@ struct VolumeState {
   // What lies in the mount point's directory and is to be copied; meaningful if `migrate`.
   bool migrate = false;
   TreeSummary hidden;
+  // Migration::active of the copy, until the volume is mounted.
+  std::shared_ptr<const void> active;
   // The file as it is; nullopt if there is none.
   std::optional<std::string> fstab_text;
   bool grow = false;
   std::vector<Difference> differences;
 };
 
+enum class Inspection {
+  kToTell,
+  // Right after kToTell: does not compare what the mount would hide with what the volume holds. The
+  // copy does that itself before it writes, and mounting the volume for a look takes milliseconds.
+  kToChange,
+};
+
 // Fails where no change may be made from the present state: see VolumeResource.
 absl::StatusOr<VolumeState> InspectVolume(const VolumeWish& wish, const Disk& disk,
-                                          const Policy& policy, Host& host, Ledger& ledger);
+                                          Inspection purpose, const Policy& policy, Host& host,
+                                          Ledger& ledger);
 
 // Our fstab line for the filesystem `uuid`.
 OwnMount WantedMount(const VolumeWish& wish, const std::string& uuid);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -143,6 +144,7 @@ absl::StatusOr<Migration> LinuxHost::MigrateTree(const std::string& directory, c
   if (absl::Status s = RemoveBelow(root, kStagingName, kStagingName); !s.ok()) return s;
   if (absl::Status s = CheckRoom(root, *survey, directory); !s.ok()) return s;
   if (absl::Status s = Copy(source->get(), root, directory); !s.ok()) return s;
+  survey->migration.active = std::make_shared<const DetachedMount>(std::move(volume->mount));
   return std::move(survey->migration);
 }
 

@@ -38,8 +38,11 @@ class MigrateTest : public testing::TestWithParam<Filesystem> {
   absl::StatusOr<Migration> Preview() {
     return host_.PreviewMigration(source_, disk_.disk(), GetParam());
   }
+  // Afterwards the disk is free again.
   absl::StatusOr<Migration> Migrate() {
-    return host_.MigrateTree(source_, disk_.disk(), GetParam());
+    absl::StatusOr<Migration> done = host_.MigrateTree(source_, disk_.disk(), GetParam());
+    if (done.ok()) done->active = nullptr;
+    return done;
   }
   // Runs a command line in the volume's root.
   void OnVolume(const std::string& command_line) {
@@ -90,6 +93,19 @@ void MigrateTest::MakeRichTree() {
       "setfattr -n trusted.secret -v deep cni && setfacl -m u:1234:rx cni/bin && "
       "setfacl -d -m g:99:rwx empty && touch -d '2001-02-03 04:05:06.789012345' big link -h && "
       "touch -d '1999-09-09 09:09:09.999999999' cni/bin cni 'odd names'");
+}
+
+TEST_P(MigrateTest, KeepsTheFilesystemActiveForTheMountThatFollows) {
+  InSource("echo x > file");
+  absl::StatusOr<Migration> done = host_.MigrateTree(source_, disk_.disk(), GetParam());
+  ASSERT_THAT(done, IsOk());
+  EXPECT_NE(done->active, nullptr);
+  {
+    const TestMount mount(disk_.node(), volume_, std::string(FilesystemName(GetParam())));
+    done->active = nullptr;
+    EXPECT_EQ(Listing(volume_), Listing(source_));
+  }
+  EXPECT_THAT(Preview(), IsOk()) << "somebody still has the disk";
 }
 
 TEST_P(MigrateTest, CopiesEverythingThereIsAboutATree) {
