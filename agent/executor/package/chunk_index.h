@@ -10,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "proto/sqlite.h"
 #include "proto/sha256.h"
+#include "proto/sqlite.h"
 
 namespace bpa::executor {
 

@@ -45,11 +45,11 @@ absl::Status CopyThroughBuffer(int from, int to, CopyRange range, const std::str
 absl::Status RangeCopier::Copy(int from, int to, const CopyRange& range, const std::string& shown) {
   const bool alike = range.from % kAlignment == range.to % kAlignment;
   if (!can_share_ || !alike) return CopyBytes(from, to, range, shown);
-  // The ends of files need no alignment.
+  // The ends of files need no alignment, as long as the target does not go on beyond.
   struct stat source = {}, target = {};
   const bool to_the_end = fstat(from, &source) == 0 && fstat(to, &target) == 0 &&
                           range.from + range.length == static_cast<uint64_t>(source.st_size) &&
-                          range.to + range.length == static_cast<uint64_t>(target.st_size);
+                          range.to + range.length >= static_cast<uint64_t>(target.st_size);
   const uint64_t head = std::min(range.length, (kAlignment - range.from % kAlignment) % kAlignment);
   const uint64_t rest = range.length - head;
   const uint64_t middle = to_the_end ? rest : rest - rest % kAlignment;

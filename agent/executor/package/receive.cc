@@ -24,25 +24,31 @@ class Receiver {
   }
 
  private:
+  // Opened only if something has to be written: of an update most files stand already.
   absl::Status MakeFile(const ManifestEntry& entry, ManifestReader& reader) {
-    absl::StatusOr<FileDescriptor> opened = assembly_.builder.OpenFile(entry);
-    if (!opened.ok()) return opened.status();
-    const auto file = std::make_shared<CheckedFile>(*std::move(opened), entry.path);
+    std::shared_ptr<const CheckedFile> file;
     absl::Status s = ForEachSegment(reader, [&](const ManifestSegment& segment) {
-      return segment.hole ? AddHole(file, segment) : AddChunk(file, segment);
+      if (segment.hole) {
+        if (file != nullptr) assembly_.check.Add(file, segment);
+        return absl::OkStatus();
+      }
+      if (assembly_.good.Has(segment.chunk) || assembly_.repeated.Has(segment.chunk)) {
+        return absl::OkStatus();
+      }
+      if (file == nullptr) {
+        absl::StatusOr<FileDescriptor> opened = assembly_.builder.OpenFile(entry);
+        if (!opened.ok()) return opened.status();
+        file = std::make_shared<CheckedFile>(*std::move(opened), entry.path);
+      }
+      return ReceiveChunk(file, segment);
     });
-    return s.ok() ? assembly_.builder.FinishFile(file->fd.get(), entry) : s;
+    if (!s.ok()) return s;
+    return file == nullptr ? assembly_.builder.FinishUnopened(entry)
+                           : assembly_.builder.FinishFile(file->fd.get(), entry);
   }
 
-  absl::Status AddHole(const std::shared_ptr<CheckedFile>& file, const ManifestSegment& segment) {
-    assembly_.check.Add(file, segment);
-    return absl::OkStatus();
-  }
-
-  absl::Status AddChunk(const std::shared_ptr<CheckedFile>& file, const ManifestSegment& segment) {
-    if (assembly_.good.Has(segment.chunk) || assembly_.repeated.Has(segment.chunk)) {
-      return absl::OkStatus();
-    }
+  absl::Status ReceiveChunk(const std::shared_ptr<const CheckedFile>& file,
+                            const ManifestSegment& segment) {
     const absl::StatusOr<std::string_view> bytes = stream_.Take(segment.length);
     if (!bytes.ok()) return bytes.status();
     if (hasher_.Of(*bytes) != segment.digest) {

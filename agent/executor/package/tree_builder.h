@@ -29,12 +29,12 @@ class TreeBuilder {
 
   // A directory (mode 0700 until it is finished) or a symbolic link; one that is there serves.
   absl::Status Make(const ManifestEntry& entry);
-  // Makes the file (mode 0600, of its full size, all of it a hole) or opens the one that is there.
+  // Makes the file (mode 0600, empty) or opens the one that is there.
   absl::StatusOr<FileDescriptor> OpenFile(const ManifestEntry& entry);
-  // When the last byte is written.
+  // When the last byte is written: size, owner, mode and times.
   absl::Status FinishFile(int fd, const ManifestEntry& entry);
-  // As FinishFile, of a file that nothing was written to.
-  absl::Status Finish(const ManifestEntry& entry);
+  // As FinishFile, of a file that may have come about earlier, and need not be opened then.
+  absl::Status FinishUnopened(const ManifestEntry& entry);
   std::string Shown(const ManifestEntry& entry) const { return cursor_.Shown(entry.path); }
 
  private:
