@@ -30,7 +30,7 @@ using Builder = grpc::ServerBuilder;
 constexpr std::chrono::seconds kShutdownGrace(4);
 // Room for the message around an envelope.
 constexpr int kMaxMessageBytes = static_cast<int>(kMaxEnvelopeBytes) + 1024;
-constexpr size_t kQuotaBytes = size_t{44} * 1024 * 1024;
+constexpr size_t kQuotaBytes = size_t{40} * 1024 * 1024;
 // The relays, short requests beside them, and gRPC's pollers.
 constexpr int kMaxThreads = 24;
 
