@@ -107,17 +107,20 @@ void NodeCall::OnMessage() {
   }
 }
 
-// The node is at work, so a connection that is lost from now on is another one.
 void NodeCall::NotePackage(const v1::Progress& progress) {
-  attempts_left_ = std::max(context_.options.retries, 0);
-  pause_ = kFirstStagingPause;
   if (!progress.has_package()) return;
-  v1::PackageProgress& kept = result_.packages[progress.name()];
-  // What was published is looked at once more, of which these counts know nothing.
   const auto there = [](const v1::PackageProgress& p) {
     return p.reused_bytes() + p.received_bytes();
   };
-  if (there(progress.package()) >= there(kept)) kept = progress.package();
+  v1::PackageProgress& kept = result_.packages[progress.name()];
+  // What was published is looked at once more, of which these counts know nothing.
+  if (there(progress.package()) < there(kept)) return;
+  // Farther than any attempt before: a connection that is lost from now on is another one.
+  if (there(progress.package()) > there(kept)) {
+    attempts_left_ = std::max(context_.options.retries, 0);
+    pause_ = kFirstStagingPause;
+  }
+  kept = progress.package();
 }
 
 NodeCall::Verdict NodeCall::OnFinished() {

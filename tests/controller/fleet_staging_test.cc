@@ -151,10 +151,9 @@ TEST_F(FleetStagingTest, SendsTheSameBytesAgainAfterAConnectionWasCutAndOnlyWhat
   AnswerAfter(fleet_[1], {}, &two);
   std::atomic<int> received = 0;
   fleet_[0].BehaveWhenStaging([&](FakeNode& self, const FakeStaging& call) {
-    call.Tell(0);
     call.Want(Chunks(static_cast<uint64_t>(received.load()), 5));
     call.Receive(kChunk);
-    ++received;
+    call.Tell(static_cast<uint64_t>(++received));
     // More often than there are retries: each attempt got on.
     if (call.attempt < 3) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone");
     call.SendReport(self.SignReport(self.MakeReport(call.sent)));
@@ -165,6 +164,21 @@ TEST_F(FleetStagingTest, SendsTheSameBytesAgainAfterAConnectionWasCutAndOnlyWhat
   EXPECT_THAT(fleet_[0].received(), SizeIs(3));
   EXPECT_EQ(fleet_[0].received()[0], fleet_[0].received()[2]);
   ASSERT_TRUE(results[0].packages.contains("/opt/bpa/packages"));
+}
+
+TEST_F(FleetStagingTest, GivesUpOnANodeThatNeverGetsBeyondTheSamePoint) {
+  options_.retries = 2;
+  std::string two;
+  AnswerAfter(fleet_[1], {}, &two);
+  fleet_[0].BehaveWhenStaging([&](FakeNode&, const FakeStaging& call) {
+    call.Want(Chunks(0));
+    call.Receive(kChunk);
+    call.Tell(kChunk);
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the executor died");
+  });
+  const std::vector<NodeResult> results = Run();
+  EXPECT_EQ(results[0].state, NodeState::kUnreachable);
+  EXPECT_THAT(fleet_[0].received(), SizeIs(3));
 }
 
 TEST_F(FleetStagingTest, SendsAgainWhereTheNodeSaysThatItWasInterrupted) {
