@@ -1,4 +1,5 @@
-// Large trees: in bounded memory, and in a time that is printed.
+// Large trees: in bounded memory, and in a time that is printed. Looks are compared without being
+// shown: a difference between a hundred thousand lines is no help.
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -59,6 +60,7 @@ class PackageScaleTest : public testing::Test {
 
 TEST_F(PackageScaleTest, AHundredThousandSmallFiles) {
   PackageMachine machine("tmpfs", uint64_t{2} << 30);
+  const TestMount memory("tmpfs", machine.source(), "tmpfs", 0, "mode=755");
   for (int i = 0; i < 100 * 1000; ++i) {
     const std::string directory = machine.In(absl::StrCat(i / 1000));
     if (i % 1000 == 0) fs::create_directory(directory);
@@ -66,12 +68,12 @@ TEST_F(PackageScaleTest, AHundredThousandSmallFiles) {
   }
   const v1::Package package = machine.Package("8.1", kAverageChunk);
   StageAndCheck(machine, package);
-  EXPECT_EQ(Look(machine.destination()), Look(machine.source()));
+  EXPECT_TRUE(Look(machine.destination()) == Look(machine.source()));
   WriteFile(machine.In("0/0"), "changed");
   const v1::Package second = machine.Package("8.2", kAverageChunk);
   Measure("  stage with one changed",
           [&] { return machine.Apply(second, machine.Source().get()); });
-  EXPECT_EQ(Look(machine.destination()), Look(machine.source()));
+  EXPECT_TRUE(Look(machine.destination()) == Look(machine.source()));
 }
 
 TEST_F(PackageScaleTest, OneSparseFileOf20GiBTakesNoRoomAndNoTime) {
@@ -90,6 +92,7 @@ TEST_F(PackageScaleTest, OneSparseFileOf20GiBTakesNoRoomAndNoTime) {
 
 TEST_F(PackageScaleTest, LargeFilesAndSmallOnes) {
   PackageMachine machine("tmpfs", uint64_t{3} << 30);
+  const TestMount memory("tmpfs", machine.source(), "tmpfs", 0, "mode=755");
   for (int i = 0; i < 2; ++i) {
     Shell(absl::StrCat("head -c 100M /dev/urandom > ", machine.In(absl::StrCat("big-", i))));
   }
@@ -98,7 +101,7 @@ TEST_F(PackageScaleTest, LargeFilesAndSmallOnes) {
   }
   const v1::Package package = machine.Package("8.1", kAverageChunk);
   StageAndCheck(machine, package);
-  EXPECT_EQ(Look(machine.destination()), Look(machine.source()));
+  EXPECT_TRUE(Look(machine.destination()) == Look(machine.source()));
 }
 
 }  // namespace
