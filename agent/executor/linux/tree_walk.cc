@@ -122,7 +122,8 @@ absl::StatusOr<struct statx> StatEntry(int directory, const std::string& name,
                                        const std::string& shown) {
   struct statx info = {};
   const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (name.empty() ? AT_EMPTY_PATH : 0);
-  if (statx(directory, name.c_str(), flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &info) != 0) {
+  if (statx(directory, name.c_str(), flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID,
+            &info) != 0) {
     return ErrnoStatus(errno, "statx", shown);
   }
   return info;

@@ -33,7 +33,8 @@ class TreeVisitor {
 // while the walk is in it. `shown` is the root's path, for errors.
 absl::Status WalkTree(int root, const std::string& shown, TreeVisitor& visitor);
 
-// statx(2) without following a link, with the id of the mount and, where it is kept, the birth time.
+// statx(2) without following a link, with the id of the mount and, where it is kept, the birth
+// time.
 absl::StatusOr<struct statx> StatEntry(int directory, const std::string& name,
                                        const std::string& shown);
 

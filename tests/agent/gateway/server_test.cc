@@ -25,12 +25,14 @@ class ServerTest : public ServerFixture {
     return Describe(Dial(&client));
   }
 
-  // What `openssl s_client` says of a handshake.
-  std::string Handshake(const std::string& option) const {
-    const std::string command = absl::StrCat(
-        "openssl s_client -connect 127.0.0.1:", server_->port(), " ", option, " -alpn h2 -CAfile ",
-        config_.ca, " -cert ", scratch_.Write("c.pem", controller_.certificate), " -key ",
-        scratch_.Write("c.key", controller_.key), " </dev/null 2>&1");
+  // What `openssl s_client` says of a handshake, or what the server says when `input`, a shell
+  // command, has spoken to it.
+  std::string Handshake(const std::string& option, const std::string& input = "true") const {
+    const std::string command =
+        absl::StrCat(input, " | openssl s_client -connect 127.0.0.1:", server_->port(), " ", option,
+                     " -alpn h2 -CAfile ", config_.ca, " -cert ",
+                     scratch_.Write("c.pem", controller_.certificate), " -key ",
+                     scratch_.Write("c.key", controller_.key), " 2>&1");
     // NOLINTNEXTLINE(cert-env33-c): a test's own command line.
     FILE* pipe = popen(command.c_str(), "r");
     std::string said;
@@ -170,6 +172,24 @@ TEST_F(ServerTest, ClosesWhatIsBeyondTheLimitAtOnce) {
   close(third);
   EXPECT_TRUE(Describe(first).ok());
   EXPECT_TRUE(Describe(second).ok());
+}
+
+// RFC 9113: the preface and empty SETTINGS of a client; the server's SETTINGS are its first frame.
+TEST_F(ServerTest, AllowsSixteenStreamsOnAConnection) {
+  StartServer();
+  const std::string said =
+      Handshake("-tls1_3 -quiet -no_ign_eof",
+                R"({ printf 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0'; sleep 1; })");
+  // SETTINGS_MAX_CONCURRENT_STREAMS is 3.
+  EXPECT_THAT(said, HasSubstr(std::string("\0\3\0\0\0\20", 6)));
+}
+
+TEST_F(ServerTest, ClosesWhoDoesNotFinishItsHandshakeInTenSeconds) {
+  StartServer();
+  const int silent = IdleConnection();
+  EXPECT_FALSE(IsClosedByServer(silent, 8000));
+  EXPECT_TRUE(IsClosedByServer(silent, 7000));
+  close(silent);
 }
 
 TEST_F(ServerTest, GivesThePlaceOfOneWhoLeftToTheNext) {
