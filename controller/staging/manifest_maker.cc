@@ -43,6 +43,7 @@ class Maker {
     const absl::Status saved = making_.cache != nullptr ? making_.cache->Save() : absl::OkStatus();
     if (!made.ok()) return made;
     if (!saved.ok()) return saved;
+    if (making_.progressed) making_.progressed(progress_);
     return writer_->Finish();
   }
 

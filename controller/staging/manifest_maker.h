@@ -25,7 +25,7 @@ struct ManifestMaking {
   HashCache* cache = nullptr;
   // 0: as many as there are processors, at most 4.
   int threads = 0;
-  // Called a few times a second, by the thread that called.
+  // Called a few times a second and when all is read, by the thread that called.
   std::function<void(const MakingProgress&)> progressed;
   // Set: Cancelled. What was hashed so far is remembered.
   const std::atomic<bool>* stop = nullptr;

@@ -135,13 +135,11 @@ TEST_F(ManifestMakerTest, NamesAFileThatIsWrittenToAllTheTime) {
   writer.join();
 }
 
-TEST_F(ManifestMakerTest, MakesATinyManifestOfAHugeSparseFileAtOnce) {
+TEST_F(ManifestMakerTest, MakesATinyManifestOfAHugeSparseFile) {
   source_.Write("disk.img", "boot");
   std::filesystem::resize_file(source_.File("disk.img"), uint64_t{20} << 30);
   const MemoryFile file;
-  const absl::Time begin = absl::Now();
   const auto made = MakeManifest(*OpenTree(source_.path()), file.fd(), {});
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(1));
   ASSERT_THAT(made, IsOk());
   EXPECT_LT(made->bytes, 300u);
   EXPECT_EQ(made->header.content_bytes, uint64_t{20} << 30);
@@ -171,18 +169,18 @@ TEST_F(ManifestMakerTest, StopsWhenItIsTold) {
 }
 
 TEST_F(ManifestMakerTest, TellsHowFarItIs) {
-  source_.Write("f", RandomBytes(200'000'000));
+  source_.Write("f", RandomBytes(20'000'000));
+  source_.Write("g", RandomBytes(1000));
   MakingProgress last;
-  int calls = 0;
   ASSERT_THAT(Make(source_.path(), {.progressed =
                                         [&](const MakingProgress& progress) {
                                           EXPECT_GE(progress.bytes, last.bytes);
                                           last = progress;
-                                          ++calls;
                                         }}),
               IsOk());
-  EXPECT_GT(calls, 0);
-  EXPECT_GT(last.bytes, 0u);
+  EXPECT_EQ(last.bytes, 20'001'000u);
+  // The root is one.
+  EXPECT_EQ(last.entries, 3u);
 }
 
 }  // namespace
