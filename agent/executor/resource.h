@@ -39,7 +39,7 @@ class Resource {
   // Removes all differences. Stops at the first failure; safe to call again.
   virtual absl::Status Converge() = 0;
   // Where what takes long tells how far it is, from the calling thread.
-  virtual void ReportTo(std::function<void(const v1::PackageProgress&)> /*sink*/) {}
+  virtual void ReportTo(const std::function<void(const v1::PackageProgress&)>& /*sink*/) {}
 };
 
 }  // namespace bpa::executor

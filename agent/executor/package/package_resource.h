@@ -52,7 +52,7 @@ class PackageResource : public Resource {
   // Cancelled when the executor is to end; Unavailable when the connection ended. Either way what
   // has come is kept.
   absl::Status Converge() override;
-  void ReportTo(PackageProgressSink sink) override { sink_ = std::move(sink); }
+  void ReportTo(const PackageProgressSink& sink) override { sink_ = sink; }
 
   // "8.1 (0123456789ab)".
   std::string Wanted() const;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <compare>
 #include <mutex>
 #include <utility>
 
@@ -40,7 +41,7 @@ class Findings : public ContentVerdicts {
   TreeFindings Take() {
     std::sort(found_.differences.begin(), found_.differences.end(),
               [](const TreeDifference& a, const TreeDifference& b) {
-                return CompareManifestPaths(a.path, b.path) < 0;
+                return std::is_lt(CompareManifestPaths(a.path, b.path));
               });
     return std::move(found_);
   }

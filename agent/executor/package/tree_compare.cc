@@ -87,7 +87,7 @@ class Comparison {
     if (!place.ok()) return place.status();
     if (absl::Status s = NoteSeen(place->name); !s.ok()) return s;
     if (options_.finish_directories && entry.type == EntryType::kDirectory) {
-      const absl::Status s =
+      absl::Status s =
           SetAttributes(*place, entry, options_.uid, options_.gid, cursor_.Shown(entry.path));
       if (!s.ok()) return s;
     }
