@@ -28,10 +28,20 @@ bool IsKnownType(uint8_t type) {
     case FrameType::kStage:
     case FrameType::kContent:
     case FrameType::kAbandoned:
+    case FrameType::kObserve:
+    case FrameType::kGetAudit:
+    case FrameType::kBeginEnrollment:
+    case FrameType::kCompleteEnrollment:
+    case FrameType::kInstallCertificate:
     case FrameType::kProgress:
     case FrameType::kReport:
     case FrameType::kError:
     case FrameType::kWant:
+    case FrameType::kEnded:
+    case FrameType::kStatus:
+    case FrameType::kAudit:
+    case FrameType::kOffer:
+    case FrameType::kDone:
       return true;
   }
   return false;
@@ -42,10 +52,38 @@ struct BodyLimits {
   size_t most;
 };
 
+BodyLimits Exactly(size_t bytes) { return {.least = bytes, .most = bytes}; }
+
 BodyLimits LimitsOf(FrameType type) {
-  // Content without a byte would be a sign of life that brings nothing.
-  if (type == FrameType::kContent) return {.least = 1, .most = kMaxContentBytes};
-  if (type == FrameType::kAbandoned) return {.least = 0, .most = kMaxAbandonedBytes};
+  switch (type) {
+    case FrameType::kContent:
+      // Content without a byte would be a sign of life that brings nothing.
+      return {.least = 1, .most = kMaxContentBytes};
+    case FrameType::kAbandoned:
+      return {.least = 0, .most = kMaxAbandonedBytes};
+    case FrameType::kObserve:
+    case FrameType::kDone:
+      return Exactly(0);
+    case FrameType::kGetAudit:
+      return Exactly(kGetAuditBytes);
+    case FrameType::kBeginEnrollment:
+      return Exactly(kNonceBytes);
+    case FrameType::kCompleteEnrollment:
+      return {.least = kProofBytes + 1, .most = kProofBytes + kMaxCertificateBytes};
+    case FrameType::kExecute:
+    case FrameType::kGetReport:
+    case FrameType::kStage:
+    case FrameType::kInstallCertificate:
+    case FrameType::kProgress:
+    case FrameType::kReport:
+    case FrameType::kError:
+    case FrameType::kWant:
+    case FrameType::kEnded:
+    case FrameType::kStatus:
+    case FrameType::kAudit:
+    case FrameType::kOffer:
+      break;
+  }
   return {.least = 0, .most = kMaxFrameBodyBytes};
 }
 

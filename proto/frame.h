@@ -22,11 +22,23 @@ enum class FrameType : uint8_t {
   // After kStage, and only when it was asked for.
   kContent = 4,    // body: 1 to kMaxContentBytes of what was wanted
   kAbandoned = 5,  // body: why no more content comes, at most kMaxAbandonedBytes of UTF-8
-  // Executor to gateway: any number of progress and want frames, then one report or one error.
+  // Further requests.
+  kObserve = 6,              // no body
+  kGetAudit = 7,             // body: u64 first sequence, kNonceBytes of nonce
+  kBeginEnrollment = 8,      // body: kNonceBytes of nonce
+  kCompleteEnrollment = 9,   // body: kProofBytes of proof, then a certificate in PEM
+  kInstallCertificate = 10,  // body: envelope that holds a certificate in PEM
+  // Executor to gateway: any number of progress, want and audit frames, for a command how it ended,
+  // then one answer: report, error, status, offer or done.
   kProgress = 129,  // body: serialized bpa.v1.Progress
   kReport = 130,    // body: envelope that holds a bpa.v1.Report
   kError = 131,     // body: see EncodeError
   kWant = 132,      // body: serialized bpa.v1.Want
+  kEnded = 133,     // body: serialized bpa.v1.Ended
+  kStatus = 134,    // body: serialized bpa.v1.NodeStatus
+  kAudit = 135,     // body: serialized bpa.v1.AuditPage
+  kOffer = 136,     // body: serialized bpa.v1.EnrollmentOffer
+  kDone = 137,      // no body
 };
 
 struct Frame {
@@ -41,6 +53,10 @@ inline constexpr size_t kMaxFrameBodyBytes = kMaxEnvelopeBytes;
 inline constexpr size_t kMaxErrorMessageBytes = 4096;
 inline constexpr size_t kMaxContentBytes = size_t{256} * 1024;
 inline constexpr size_t kMaxAbandonedBytes = 4096;
+inline constexpr size_t kNonceBytes = 32;
+inline constexpr size_t kProofBytes = 32;
+inline constexpr size_t kGetAuditBytes = 8 + kNonceBytes;
+inline constexpr size_t kMaxCertificateBytes = size_t{16} * 1024;
 
 struct FrameHeader {
   FrameType type;

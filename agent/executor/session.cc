@@ -51,6 +51,18 @@ absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler
     case FrameType::kReport:
     case FrameType::kError:
     case FrameType::kWant:
+    case FrameType::kEnded:
+    case FrameType::kStatus:
+    case FrameType::kAudit:
+    case FrameType::kOffer:
+    case FrameType::kDone:
+      break;
+    // Served once their handlers are there.
+    case FrameType::kObserve:
+    case FrameType::kGetAudit:
+    case FrameType::kBeginEnrollment:
+    case FrameType::kCompleteEnrollment:
+    case FrameType::kInstallCertificate:
       break;
   }
   return absl::InvalidArgumentError(

@@ -30,9 +30,33 @@ static_assert(kMaxErrorMessageBytes == 4096);
 static_assert(kMaxContentBytes == 262144);
 static_assert(kMaxAbandonedBytes == 4096);
 
-constexpr FrameType kAllTypes[] = {FrameType::kExecute, FrameType::kGetReport, FrameType::kStage,
-                                   FrameType::kContent, FrameType::kAbandoned, FrameType::kProgress,
-                                   FrameType::kReport,  FrameType::kError,     FrameType::kWant};
+constexpr FrameType kAllTypes[] = {FrameType::kExecute,
+                                   FrameType::kGetReport,
+                                   FrameType::kStage,
+                                   FrameType::kContent,
+                                   FrameType::kAbandoned,
+                                   FrameType::kProgress,
+                                   FrameType::kReport,
+                                   FrameType::kError,
+                                   FrameType::kWant,
+                                   FrameType::kObserve,
+                                   FrameType::kGetAudit,
+                                   FrameType::kBeginEnrollment,
+                                   FrameType::kCompleteEnrollment,
+                                   FrameType::kInstallCertificate,
+                                   FrameType::kEnded,
+                                   FrameType::kStatus,
+                                   FrameType::kAudit,
+                                   FrameType::kOffer,
+                                   FrameType::kDone};
+
+// The shortest body that a frame of this type may have, 1 where there is no such bound.
+size_t SomeBody(FrameType type) {
+  for (size_t bytes = 1; bytes < 100; ++bytes) {
+    if (IsAllowedBody(type, bytes)) return bytes;
+  }
+  return 0;
+}
 
 absl::Time Soon() { return absl::Now() + absl::Seconds(30); }
 
@@ -49,12 +73,26 @@ TEST(FrameHeaderTest, EncodesEveryByteAsTheProtocolSays) {
 
 TEST(FrameHeaderTest, TakesEveryType) {
   for (const FrameType type : kAllTypes) {
-    const Frame frame{.type = type, .body = "x"};
+    const Frame frame{.type = type, .body = std::string(SomeBody(type), 'x')};
     const auto header = DecodeFrameHeader(EncodeFrame(frame).substr(0, kFrameHeaderBytes));
     ASSERT_THAT(header, IsOk());
     EXPECT_EQ(header->type, type);
-    EXPECT_EQ(header->body_bytes, 1u);
+    EXPECT_EQ(header->body_bytes, SomeBody(type));
   }
+}
+
+TEST(FrameHeaderTest, HoldsRequestsOfAFixedLayoutToTheirLength) {
+  EXPECT_TRUE(IsAllowedBody(FrameType::kObserve, 0));
+  EXPECT_FALSE(IsAllowedBody(FrameType::kObserve, 1));
+  EXPECT_TRUE(IsAllowedBody(FrameType::kGetAudit, 40));
+  EXPECT_FALSE(IsAllowedBody(FrameType::kGetAudit, 39));
+  EXPECT_FALSE(IsAllowedBody(FrameType::kGetAudit, 41));
+  EXPECT_TRUE(IsAllowedBody(FrameType::kBeginEnrollment, 32));
+  EXPECT_FALSE(IsAllowedBody(FrameType::kBeginEnrollment, 33));
+  EXPECT_FALSE(IsAllowedBody(FrameType::kCompleteEnrollment, 32));
+  EXPECT_TRUE(IsAllowedBody(FrameType::kCompleteEnrollment, 32 + 16384));
+  EXPECT_FALSE(IsAllowedBody(FrameType::kCompleteEnrollment, 32 + 16385));
+  EXPECT_FALSE(IsAllowedBody(FrameType::kDone, 1));
 }
 
 TEST(FrameHeaderTest, RefusesEveryOtherType) {
@@ -62,6 +100,7 @@ TEST(FrameHeaderTest, RefusesEveryOtherType) {
   for (int type = 0; type < 256; ++type) {
     std::string bytes("BPAF\x01\x00\x00\x00\x00\x00\x00\x01", 12);
     bytes[5] = static_cast<char>(type);
+    bytes[11] = static_cast<char>(SomeBody(static_cast<FrameType>(type)));
     accepted += DecodeFrameHeader(bytes).ok() ? 1 : 0;
   }
   EXPECT_EQ(accepted, static_cast<int>(std::size(kAllTypes)));
