@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build=(
-  ca-certificates cmake g++ ninja-build pkg-config
+  ca-certificates cmake dpkg-dev g++ ninja-build pkg-config
   libabsl-dev libblkid-dev libc-ares-dev libcli11-dev libfmt-dev libgrpc++-dev libgtest-dev
   libgmock-dev libmount-dev libprotobuf-dev libre2-dev libspdlog-dev libsqlite3-dev libssl-dev
   libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc

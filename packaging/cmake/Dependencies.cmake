@@ -55,3 +55,7 @@ find_path(SPDLOG_INCLUDE spdlog/spdlog.h REQUIRED)
 add_library(bpa_spdlog INTERFACE IMPORTED GLOBAL)
 target_include_directories(bpa_spdlog SYSTEM INTERFACE ${SPDLOG_INCLUDE})
 target_compile_definitions(bpa_spdlog INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)
+
+if(BPA_NETWORK)
+  include(Prometheus)
+endif()
