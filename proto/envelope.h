@@ -16,9 +16,11 @@
 
 namespace bpa {
 
-// The only two payload types. A verifier compares with its own constant, never with what it got.
+// The payload types. A verifier compares with its own constant, never with what it got.
 inline constexpr std::string_view kCommandPayloadType = "application/vnd.bpa.command.v1+protobuf";
 inline constexpr std::string_view kReportPayloadType = "application/vnd.bpa.report.v1+protobuf";
+inline constexpr std::string_view kAuditHeadPayloadType =
+    "application/vnd.bpa.audit-head.v1+protobuf";
 
 inline constexpr size_t kMaxPayloadBytes = 256 * 1024;
 inline constexpr size_t kMaxPayloadTypeBytes = 128;

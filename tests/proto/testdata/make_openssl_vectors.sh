@@ -99,3 +99,17 @@ frame 5 "$work/body" >frame_abandoned.bin
     printf '%s' "$field"
   done
 } | sha256sum | cut -c1-64 >fingerprint.hex
+
+# An audit chain: its start for node-1 of prod, an entry with some bytes, and one without.
+u64() { u32 0 && u32 "$1"; }
+field() { u32 ${#1} && printf '%s' "$1"; }
+link() { openssl dgst -sha256 -binary >"$work/chain" && od -An -v -tx1 "$work/chain" | tr -d ' \n' && echo; }
+{
+  { printf 'bpa audit v1\0' && field prod && field node-1; } | link
+  for n in 1 2; do
+    record=
+    [ $n = 1 ] && record='the first record'
+    cp "$work/chain" "$work/previous"
+    { cat "$work/previous" && u64 $n && field "$record"; } | link
+  done
+} >audit_chain.hex
