@@ -8,7 +8,7 @@ namespace bpa {
 namespace {
 
 // With its closing NUL: no cluster's name can run on from it.
-constexpr std::string_view kLabel("bpa audit v1", 13);
+constexpr char kLabel[] = "bpa audit v1";
 
 void AppendBigEndian(std::string& out, uint64_t value, int bytes) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
@@ -44,7 +44,7 @@ absl::Status Missing(uint64_t first, uint64_t last, const std::string& but) {
 }  // namespace
 
 AuditPoint AuditChainStart(std::string_view cluster, std::string_view node) {
-  std::string input(kLabel);
+  std::string input(kLabel, sizeof kLabel);
   AppendField(input, cluster);
   AppendField(input, node);
   return {.sequence = 0, .chain = DigestOf(input)};
