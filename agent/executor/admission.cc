@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/executor/forms.h"
+#include "agent/executor/refusal.h"
 
 namespace bpa::executor {
 namespace {
@@ -89,15 +90,17 @@ absl::StatusOr<Assignment> FindAssignment(const v1::Command& command, const Conf
 absl::Status CheckThreshold(const Command& command, const char* act, int threshold) {
   const int signers = static_cast<int>(command.signers().size());
   if (signers >= threshold) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat("to ", act, ", this node asks for ", threshold, " signers (policy.thresholds.",
-                   act, " in agent.yaml); ", signers, " signed (",
-                   absl::StrJoin(command.signers(), ", "), "): have another sign it"));
+  return Refuse(v1::REFUSAL_REASON_SIGNATURE,
+                absl::PermissionDeniedError(absl::StrCat(
+                    "to ", act, ", this node asks for ", threshold, " signers (policy.thresholds.",
+                    act, " in agent.yaml); ", signers, " signed (",
+                    absl::StrJoin(command.signers(), ", "), "): have another sign it")));
 }
 
 absl::Status NotAllowed(const char* act) {
-  return absl::PermissionDeniedError(absl::StrCat("this node does not allow '", act,
-                                                  "': add it to policy.allow in its agent.yaml"));
+  return Refuse(v1::REFUSAL_REASON_POLICY, absl::PermissionDeniedError(absl::StrCat(
+                                               "this node does not allow '", act,
+                                               "': add it to policy.allow in its agent.yaml")));
 }
 
 absl::Status CheckActs(const Command& command, const Policy& policy) {
@@ -114,8 +117,10 @@ absl::Status CheckActs(const Command& command, const Policy& policy) {
 
 absl::StatusOr<Assignment> Admit(const Command& command, const Config& config, absl::Time now) {
   absl::StatusOr<Assignment> assignment = FindAssignment(command.proto(), config);
-  if (!assignment.ok()) return assignment;
-  if (absl::Status s = CheckTimes(command.proto(), config.policy, now); !s.ok()) return s;
+  if (!assignment.ok()) return Refuse(v1::REFUSAL_REASON_TARGET, assignment.status());
+  if (absl::Status s = CheckTimes(command.proto(), config.policy, now); !s.ok()) {
+    return Refuse(v1::REFUSAL_REASON_CLOCK, s);
+  }
   if (absl::Status s = CheckActs(command, config.policy); !s.ok()) return s;
   return assignment;
 }

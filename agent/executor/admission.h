@@ -23,8 +23,9 @@ struct Assignment {
 // reset the permission in every mode and its threshold in APPLY. What the role's items need is
 // PlanResources' matter.
 //
-// FailedPrecondition: cluster, target, role, clock. PermissionDenied: policy, thresholds. Each
-// message says what to do; those about time tell a stale command from clocks that differ.
+// FailedPrecondition: cluster, target, role, clock. PermissionDenied: policy, thresholds. Each has
+// its reason (refusal.h), and its message says what to do; those about time tell a stale command
+// from clocks that differ.
 absl::StatusOr<Assignment> Admit(const Command& command, const Config& config, absl::Time now);
 
 }  // namespace bpa::executor

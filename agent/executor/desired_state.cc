@@ -10,6 +10,7 @@
 #include "agent/executor/forms.h"
 #include "agent/executor/package/package_resource.h"
 #include "agent/executor/path.h"
+#include "agent/executor/refusal.h"
 #include "agent/executor/reset.h"
 #include "agent/executor/sysctl.h"
 #include "agent/executor/volume.h"
@@ -169,10 +170,11 @@ absl::Status Planner::CheckMayReset(const std::string& path) const {
         "policy.allow in agent.yaml does not list 'reset', which emptying ", path, " needs"));
   }
   if (context_.mode == v1::MODE_APPLY && context_.distinct_signers < policy_.reset_threshold) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("emptying ", path, " needs ", policy_.reset_threshold,
-                     " signers (policy.thresholds.reset in agent.yaml), the command has ",
-                     context_.distinct_signers, ": have it signed by more"));
+    return Refuse(v1::REFUSAL_REASON_SIGNATURE,
+                  absl::PermissionDeniedError(absl::StrCat(
+                      "emptying ", path, " needs ", policy_.reset_threshold,
+                      " signers (policy.thresholds.reset in agent.yaml), the command has ",
+                      context_.distinct_signers, ": have it signed by more")));
   }
   // Emptying what holds a volume's mount point or another root would take those with it.
   for (const std::vector<std::string>* list : {&policy_.directory_roots, &policy_.mount_points}) {

@@ -9,6 +9,7 @@
 #include "agent/executor/converger.h"
 #include "agent/executor/forms.h"
 #include "agent/executor/package/noted_content.h"
+#include "agent/executor/refusal.h"
 #include "proto/envelope.h"
 #include "proto/verifier.h"
 
@@ -22,13 +23,22 @@ std::string ModeName(v1::Mode mode) {
 }
 
 absl::Status IdWasUsed(const std::string& id) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      "id ", id, " was already used for another command on this node: sign it with a new id"));
+  return Refuse(
+      v1::REFUSAL_REASON_REPLAY,
+      absl::FailedPreconditionError(absl::StrCat(
+          "id ", id, " was already used for another command on this node: sign it with a new id")));
 }
 
 absl::Status Stopped() {
   return absl::AbortedError(
       "the executor on this node is being stopped: send the same command again");
+}
+
+// Why what PlanResources refused was refused.
+v1::RefusalReason PlanRefusal(const absl::Status& status) {
+  if (absl::IsPermissionDenied(status)) return v1::REFUSAL_REASON_POLICY;
+  if (absl::IsFailedPrecondition(status)) return v1::REFUSAL_REASON_TARGET;
+  return absl::IsInvalidArgument(status) ? v1::REFUSAL_REASON_MALFORMED : v1::REFUSAL_REASON_NODE;
 }
 
 bool AnyFailed(const std::vector<v1::ResourceResult>& results) {
@@ -63,7 +73,7 @@ void Executor::Stop() { stopping_ = true; }
 absl::StatusOr<Command> Executor::ReadCommand(std::string_view envelope,
                                               RequestSummary& summary) const {
   absl::StatusOr<Envelope> decoded = DecodeEnvelope(envelope);
-  if (!decoded.ok()) return decoded.status();
+  if (!decoded.ok()) return Refuse(v1::REFUSAL_REASON_MALFORMED, decoded.status());
   // Read anew for each request: keys rotate, and are revoked, without a restart.
   absl::StatusOr<Verifier> verifier = Verifier::FromDirectory(config_.trusted_signers);
   if (!verifier.ok()) {
@@ -72,20 +82,30 @@ absl::StatusOr<Command> Executor::ReadCommand(std::string_view envelope,
   }
   absl::StatusOr<VerifiedPayload> payload =
       verifier->Verify(*decoded, kCommandPayloadType, /*threshold=*/1);
-  if (!payload.ok()) return payload.status();
+  if (!payload.ok()) {
+    if (verifier->empty()) return Refuse(v1::REFUSAL_REASON_NODE, payload.status());
+    return Refuse(absl::IsUnauthenticated(payload.status()) ? v1::REFUSAL_REASON_SIGNATURE
+                                                            : v1::REFUSAL_REASON_MALFORMED,
+                  payload.status());
+  }
   summary.signers = absl::StrJoin(payload->signers(), ",");
   absl::StatusOr<Command> command = ParseCommand(*payload);
-  if (!command.ok()) return command;
+  if (!command.ok()) return Refuse(v1::REFUSAL_REASON_MALFORMED, command.status());
   summary.command_id = command->proto().id();
   summary.mode = ModeName(command->proto().mode());
   summary.operator_name = command->proto().operator_name();
+  summary.ended->set_mode(command->proto().mode());
+  summary.ended->set_command_id(command->proto().id());
+  summary.ended->set_operator_name(command->proto().operator_name());
+  summary.ended->mutable_signers()->Assign(command->signers().begin(), command->signers().end());
   return command;
 }
 
 absl::Status Executor::CheckNotBusy(const Command& command) {
   if (command.proto().mode() != v1::MODE_APPLY || applying_.empty()) return absl::OkStatus();
-  return absl::AbortedError(
-      absl::StrCat("busy with ", applying_, ": try again when it has finished"));
+  return Refuse(v1::REFUSAL_REASON_BUSY,
+                absl::AbortedError(
+                    absl::StrCat("busy with ", applying_, ": try again when it has finished")));
 }
 
 absl::StatusOr<Executor::Decision> Executor::Decide(const Command& command) {
@@ -124,21 +144,32 @@ absl::StatusOr<Executor::Decision> Executor::Decide(const Command& command) {
 absl::StatusOr<std::string> Executor::Execute(std::string_view envelope, ContentSource* content,
                                               const ProgressSink& progress,
                                               RequestSummary& summary) {
-  absl::StatusOr<Command> command = ReadCommand(envelope, summary);
-  if (!command.ok()) return command.status();
-  absl::StatusOr<Decision> decision = Decide(*command);
+  v1::Ended& ended = summary.ended.emplace();
+  const absl::StatusOr<Command> command = ReadCommand(envelope, summary);
+  absl::StatusOr<std::string> answer =
+      command.ok()
+          ? Answer(*command, {.content = content, .progress = progress, .summary = summary})
+          : command.status();
+  if (!ended.again()) ended.set_refusal(RefusalOf(answer.status()));
+  return answer;
+}
+
+absl::StatusOr<std::string> Executor::Answer(const Command& command, const Caller& caller) {
+  absl::StatusOr<Decision> decision = Decide(command);
   if (!decision.ok()) return decision.status();
   if (decision->stored_report) {
-    summary.answer = "stored report";
+    caller.summary.answer = "stored report";
+    caller.summary.ended->set_again(true);
     return *std::move(decision->stored_report);
   }
   if (decision->attach != nullptr) {
-    summary.answer = "attached";
+    caller.summary.answer = "attached";
+    caller.summary.ended->set_again(true);
     return AwaitResult(*decision->attach);
   }
-  summary.answer = decision->resume ? "resumed" : "carried out";
-  absl::StatusOr<std::string> result = CarryOut(*command, *decision, content, progress);
-  Publish(command->proto().id(), *decision->run, result);
+  caller.summary.answer = decision->resume ? "resumed" : "carried out";
+  absl::StatusOr<std::string> result = CarryOut(command, *decision, caller);
+  Publish(command.proto().id(), *decision->run, result);
   return result;
 }
 
@@ -159,28 +190,29 @@ void Executor::Publish(const std::string& id, Run& run, const absl::StatusOr<std
 }
 
 absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Decision& decision,
-                                               ContentSource* content,
-                                               const ProgressSink& progress) {
+                                               const Caller& caller) {
   const v1::Command& proto = command.proto();
   const bool apply = proto.mode() == v1::MODE_APPLY;
   const v1::Target& target = *decision.assignment.target;
-  NotedContent noted(content);
+  NotedContent noted(caller.content);
   absl::StatusOr<std::vector<PlannedResource>> resources =
       planner_(*decision.assignment.role, target,
                {.command_id = proto.id(),
                 .mode = proto.mode(),
                 .reset_directories = proto.reset_directories(),
                 .distinct_signers = static_cast<int>(command.signers().size()),
-                .content = content == nullptr ? nullptr : &noted,
+                .content = caller.content == nullptr ? nullptr : &noted,
                 .stopping = &stopping_});
-  if (!resources.ok()) return resources.status();
+  if (!resources.ok()) return Refuse(PlanRefusal(resources.status()), resources.status());
 
-  StepJournal steps(journal_, proto.id(), progress, stopping_);
+  StepJournal steps(journal_, proto.id(), caller.progress, stopping_);
   Converger converger(*resources, proto.mode(), steps);
   CommandRecord record = MakeRecord(command, clock_(), config_.policy.max_clock_skew);
   if (apply && !decision.resume) {
     if (target.has_reviewed_plan()) {
-      if (absl::Status s = converger.CheckReviewed(target.reviewed_plan()); !s.ok()) return s;
+      if (absl::Status s = converger.CheckReviewed(target.reviewed_plan()); !s.ok()) {
+        return Refuse(v1::REFUSAL_REASON_PLAN, s);
+      }
     }
     if (absl::Status s = journal_.Accept(record); !s.ok()) {
       return CannotRecord(s, "and nothing was changed", config_.state);
@@ -193,10 +225,11 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
     if (!apply) return Stopped();
     // A step that cannot be written shows as begun, which is true of it as well.
     (void)steps.Flush();
+    caller.summary.ended->set_outcome(v1::OUTCOME_INTERRUPTED);
     return SignInterrupted(record);
   }
-  absl::StatusOr<std::string> report =
-      signer_.Sign(MakeReport(command, started, clock_(), *results, decision.earlier_steps));
+  const v1::Report made = MakeReport(command, started, clock_(), *results, decision.earlier_steps);
+  absl::StatusOr<std::string> report = signer_.Sign(made);
   if (!report.ok()) return report;
   record.report = *report;
   absl::Status stored =
@@ -207,6 +240,7 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
         apply ? "which was carried out: send it again for its report" : "which changes nothing",
         config_.state);
   }
+  caller.summary.ended->set_outcome(made.outcome());
   return report;
 }
 

@@ -65,14 +65,23 @@ class Executor : public RequestHandler {
     bool resume = false;
   };
 
+  // Who asks: where content comes from and where progress and the summary go.
+  struct Caller {
+    ContentSource* content;
+    const ProgressSink& progress;
+    RequestSummary& summary;
+  };
+
   absl::StatusOr<Command> ReadCommand(std::string_view envelope, RequestSummary& summary) const;
+  absl::StatusOr<std::string> Answer(const Command& command, const Caller& caller);
   absl::StatusOr<Decision> Decide(const Command& command);
   // With mutex_ held.
   absl::Status CheckNotBusy(const Command& command);
   absl::StatusOr<std::string> AwaitResult(const Run& run);
   void Publish(const std::string& id, Run& run, const absl::StatusOr<std::string>& result);
+  // Says in the caller's summary how it ended, if it did.
   absl::StatusOr<std::string> CarryOut(const Command& command, const Decision& decision,
-                                       ContentSource* content, const ProgressSink& progress);
+                                       const Caller& caller);
   absl::StatusOr<std::string> SignInterrupted(const CommandRecord& record);
 
   const Config& config_;

@@ -3,12 +3,15 @@
 #define BPA_AGENT_EXECUTOR_REQUEST_HANDLER_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "agent/executor/package/content_source.h"
+#include "agent/executor/refusal.h"
 #include "bpa/v1/report.pb.h"
+#include "bpa/v1/status.pb.h"
 
 namespace bpa::executor {
 
@@ -22,6 +25,8 @@ struct RequestSummary {
   std::string signers;
   // "carried out", "stored report", "attached", "interrupted"; empty when refused.
   std::string answer;
+  // How a command ended; set by Execute.
+  std::optional<v1::Ended> ended;
 };
 
 // Safe to call from several threads.
@@ -46,10 +51,11 @@ class RequestHandler {
 class RefusingHandler : public RequestHandler {
  public:
   explicit RefusingHandler(const absl::Status& reason)
-      : reason_(absl::FailedPreconditionError(reason.message())) {}
+      : reason_(Refuse(v1::REFUSAL_REASON_NODE, absl::FailedPreconditionError(reason.message()))) {}
 
   absl::StatusOr<std::string> Execute(std::string_view, ContentSource*, const ProgressSink&,
-                                      RequestSummary&) override {
+                                      RequestSummary& summary) override {
+    summary.ended.emplace().set_refusal(RefusalOf(reason_));
     return reason_;
   }
   absl::StatusOr<std::string> GetReport(std::string_view, RequestSummary&) override {

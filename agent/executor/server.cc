@@ -22,7 +22,10 @@ namespace bpa::executor {
 namespace {
 
 // Messages can quote what a peer sent; a log line stays one line.
-std::string OneLine(const absl::Status& status) { return absl::Utf8SafeCEscape(status.ToString()); }
+std::string OneLine(const absl::Status& status) {
+  return absl::StrCat(absl::StatusCodeToString(status.code()), ": ",
+                      absl::Utf8SafeCEscape(status.message()));
+}
 
 // Errors of a connection that was gone before it was accepted, or of a passing shortage.
 bool IsPassing(int error) {

@@ -90,6 +90,9 @@ absl::Status ServeSession(int socket, uid_t gateway, RequestHandler& handler,
                                 },
                             .content = SocketContent(socket, sink, limits.content)};
   const absl::StatusOr<std::string> report = Answer(*request, handler, conversation, summary);
+  if (summary.ended) {
+    (void)sink.Write(FrameType::kEnded, summary.ended->SerializeAsString(), limits.answer);
+  }
   const absl::Status told =
       report.ok() ? sink.Write(FrameType::kReport, *report, limits.answer)
                   : sink.Write(FrameType::kError, EncodeError(report.status()), limits.answer);

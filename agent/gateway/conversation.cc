@@ -46,6 +46,7 @@ absl::Status AwaitReadable(int fd, absl::Time deadline, const RelayOptions& opti
 const std::function<bool(const std::string&)>* Taker(FrameType type, const RelayOptions& options) {
   const auto* taker = type == FrameType::kProgress ? &options.on_progress
                       : type == FrameType::kWant   ? &options.on_want
+                      : type == FrameType::kEnded  ? &options.on_ended
                                                    : nullptr;
   return taker != nullptr && *taker ? taker : nullptr;
 }

@@ -23,6 +23,8 @@ struct RelayOptions {
   // Empty where none is expected.
   std::function<bool(const std::string& progress)> on_progress;
   std::function<bool(const std::string& want)> on_want;
+  // Takes the body of the frame that says how a command ended; likewise.
+  std::function<bool(const std::string& ended)> on_ended = nullptr;
 };
 
 // Where the executor may or may not have the command, for messages.

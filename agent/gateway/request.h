@@ -6,29 +6,44 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "agent/gateway/authorization.h"
+#include "agent/gateway/command_counts.h"
+#include "bpa/v1/status.pb.h"
 
 namespace bpa::gateway {
 
 // Of the same code and message.
 grpc::Status ToGrpc(const absl::Status& status);
 
-// Runs `handle` if the peer may call, and logs, with `request_bytes` once it has ended. Returns
-// what the client gets.
-grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
-                   const PeerCheck& peers, const std::function<size_t()>& request_bytes,
-                   const std::function<absl::Status()>& handle);
+// What is learnt of a request while it is served, for its line in the log.
+struct RequestNotes {
+  size_t bytes = 0;
+  // What the executor said of a command.
+  std::optional<v1::Ended> ended;
+};
 
-// Where the bytes are known before.
+// Takes the body of the executor's frame about how a command ended: counts it and notes it. One
+// that cannot be read is left out. Always true, as a relay's taker.
+bool NoteEnded(const std::string& body, CommandCounts& counts, RequestNotes& notes);
+
+// Runs `handle` if the peer may call, and logs. Returns what the client gets.
+grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
+                   const PeerCheck& peers,
+                   const std::function<absl::Status(RequestNotes&)>& handle);
+
+// Where nothing but the bytes is noted.
 inline grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
                           const PeerCheck& peers, size_t request_bytes,
                           const std::function<absl::Status()>& handle) {
-  return Serve(
-      method, context, peers, [request_bytes] { return request_bytes; }, handle);
+  return Serve(method, context, peers, [&](RequestNotes& notes) {
+    notes.bytes = request_bytes;
+    return handle();
+  });
 }
 
 // Whether this may be the envelope of a command, by its size alone.

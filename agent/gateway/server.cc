@@ -84,7 +84,7 @@ class RunningServer final : public Server {
         connections_(static_cast<size_t>(config.max_connections)),
         peers_(config.cluster, connections_),
         relay_(config.executor_socket),
-        agent_(config, *tls_, peers_, relay_, slots_),
+        agent_(config, *tls_, peers_, relay_, slots_, counts_),
         health_(peers_, relay_) {}
 
   ~RunningServer() override {
@@ -99,8 +99,11 @@ class RunningServer final : public Server {
         Builder::experimental_type::ExternalConnectionType::FROM_FD, tls_->MakeCredentials());
     builder.RegisterService(&agent_);
     builder.RegisterService(&health_);
-    const StageContext context{
-        .peers = peers_, .relay = relay_, .slots = slots_, .silence = config.command_timeout};
+    const StageContext context{.peers = peers_,
+                               .relay = relay_,
+                               .slots = slots_,
+                               .counts = counts_,
+                               .silence = config.command_timeout};
     auto stage = std::make_unique<StageServer>(agent_, builder.AddCompletionQueue(), context);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::InternalError("gRPC does not start its server");
@@ -140,6 +143,7 @@ class RunningServer final : public Server {
   const PeerCheck peers_;
   const Relay relay_;
   RelaySlots slots_;
+  CommandCounts counts_;
   AgentService agent_;
   HealthService health_;
   std::unique_ptr<ExternalConnectionAcceptor> acceptor_;

@@ -29,8 +29,9 @@ absl::Status CheckCommandId(std::string_view id) {
 
 grpc::Status AgentService::Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                                    grpc::ServerWriter<v1::ExecuteResponse>* writer) {
-  return Serve("Execute", *context, peers_, request->envelope().size(),
-               [&] { return RelayCommand(*context, request->envelope(), *writer); });
+  return Serve("Execute", *context, peers_, [&](RequestNotes& notes) {
+    return RelayCommand(*context, request->envelope(), *writer, notes);
+  });
 }
 
 grpc::Status AgentService::GetReport(grpc::ServerContext* context,
@@ -50,7 +51,9 @@ grpc::Status AgentService::Describe(grpc::ServerContext* context, const v1::Desc
 }
 
 absl::Status AgentService::RelayCommand(grpc::ServerContext& context, const std::string& envelope,
-                                        grpc::ServerWriter<v1::ExecuteResponse>& writer) {
+                                        grpc::ServerWriter<v1::ExecuteResponse>& writer,
+                                        RequestNotes& notes) {
+  notes.bytes = envelope.size();
   if (absl::Status s = CheckEnvelope(envelope); !s.ok()) return s;
   const RelaySlots::Slot slot(slots_);
   if (absl::Status s = slot.status(); !s.ok()) return s;
@@ -66,6 +69,7 @@ absl::Status AgentService::RelayCommand(grpc::ServerContext& context, const std:
                    writer.Write(response);
           },
       .on_want = nullptr,
+      .on_ended = [&](const std::string& ended) { return NoteEnded(ended, counts_, notes); },
   };
   absl::StatusOr<std::string> report =
       relay_.Run({.type = FrameType::kExecute, .body = envelope}, options);

@@ -6,9 +6,11 @@
 
 #include "absl/status/status.h"
 #include "agent/gateway/authorization.h"
+#include "agent/gateway/command_counts.h"
 #include "agent/gateway/config.h"
 #include "agent/gateway/relay.h"
 #include "agent/gateway/relay_slots.h"
+#include "agent/gateway/request.h"
 #include "agent/gateway/tls.h"
 #include "bpa/v1/agent_service.grpc.pb.h"
 
@@ -20,8 +22,8 @@ class AgentService final
  public:
   // All outlive this. `tls` tells when the served certificate expires.
   AgentService(const Config& config, const TlsReloader& tls, const PeerCheck& peers,
-               const Relay& relay, RelaySlots& slots)
-      : config_(config), tls_(tls), peers_(peers), relay_(relay), slots_(slots) {}
+               const Relay& relay, RelaySlots& slots, CommandCounts& counts)
+      : config_(config), tls_(tls), peers_(peers), relay_(relay), slots_(slots), counts_(counts) {}
 
   grpc::Status Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                        grpc::ServerWriter<v1::ExecuteResponse>* writer) override;
@@ -32,7 +34,7 @@ class AgentService final
 
  private:
   absl::Status RelayCommand(grpc::ServerContext& context, const std::string& envelope,
-                            grpc::ServerWriter<v1::ExecuteResponse>& writer);
+                            grpc::ServerWriter<v1::ExecuteResponse>& writer, RequestNotes& notes);
   absl::Status RelayGetReport(grpc::ServerContext& context, const std::string& command_id,
                               std::string& report);
 
@@ -41,6 +43,7 @@ class AgentService final
   const PeerCheck& peers_;
   const Relay& relay_;
   RelaySlots& slots_;
+  CommandCounts& counts_;
 };
 
 }  // namespace bpa::gateway

@@ -22,9 +22,12 @@ absl::Status OutOfTurn() {
 }  // namespace
 
 void StageCall::Run() {
-  const grpc::Status status = gateway::Serve(
-      "Stage", context_, shared_.peers, [this] { return request_bytes_.load(); },
-      [this] { return Serve(); });
+  const grpc::Status status =
+      gateway::Serve("Stage", context_, shared_.peers, [this](RequestNotes& notes) {
+        absl::Status s = Serve(notes);
+        notes.bytes = request_bytes_;
+        return s;
+      });
   // Ends a Read that is under way, too.
   stream_.Finish(status, &finished_);
   finished_.Wait();
@@ -34,11 +37,11 @@ void StageCall::Run() {
   gone_.Wait();
 }
 
-absl::Status StageCall::Serve() {
+absl::Status StageCall::Serve(RequestNotes& notes) {
   if (absl::Status s = ReadEnvelope(); !s.ok()) return s;
   const RelaySlots::Slot slot(shared_.slots);
   if (absl::Status s = slot.status(); !s.ok()) return s;
-  absl::StatusOr<std::string> report = Converse();
+  absl::StatusOr<std::string> report = Converse(notes);
   {
     const absl::MutexLock lock(&mutex_);
     if (!violation_.ok()) return violation_;
@@ -59,7 +62,7 @@ absl::Status StageCall::ReadEnvelope() {
   return CheckEnvelope(request_.envelope());
 }
 
-absl::StatusOr<std::string> StageCall::Converse() {
+absl::StatusOr<std::string> StageCall::Converse(RequestNotes& notes) {
   const absl::Time deadline = absl::FromChrono(context_.deadline());
   auto begun = shared_.relay.Begin(
       {.type = FrameType::kStage, .body = std::move(*request_.mutable_envelope())}, deadline);
@@ -83,6 +86,7 @@ absl::StatusOr<std::string> StageCall::Converse() {
           [this](const std::string& want) {
             return response_.mutable_want()->ParseFromString(want) && Write();
           },
+      .on_ended = [&](const std::string& ended) { return NoteEnded(ended, shared_.counts, notes); },
   });
 }
 

@@ -15,10 +15,12 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "agent/gateway/authorization.h"
+#include "agent/gateway/command_counts.h"
 #include "agent/gateway/completion.h"
 #include "agent/gateway/conversation.h"
 #include "agent/gateway/relay.h"
 #include "agent/gateway/relay_slots.h"
+#include "agent/gateway/request.h"
 #include "bpa/v1/agent_service.grpc.pb.h"
 
 namespace bpa::gateway {
@@ -28,6 +30,7 @@ struct StageContext {
   const PeerCheck& peers;
   const Relay& relay;
   RelaySlots& slots;
+  CommandCounts& counts;
   // How long the executor may say nothing. There is no limit to the whole, as there is to an
   // Execute: a tree takes the time that it takes, and the connection's age ends it at last.
   absl::Duration silence;
@@ -50,9 +53,9 @@ class StageCall {
   void Run();
 
  private:
-  absl::Status Serve();
+  absl::Status Serve(RequestNotes& notes);
   absl::Status ReadEnvelope();
-  absl::StatusOr<std::string> Converse();
+  absl::StatusOr<std::string> Converse(RequestNotes& notes);
   // Of the client's next message into request_.
   bool Read(absl::Time deadline);
   bool Write();

@@ -23,6 +23,7 @@ class ExecutorTest : public NodeTest {
   void ExpectRefusal(const std::string& envelope, absl::StatusCode code, const std::string& text) {
     const auto before = machine_.values();
     EXPECT_THAT(Execute(envelope), StatusIs(code, text));
+    EXPECT_NE(summary_.ended->refusal(), v1::REFUSAL_REASON_UNSPECIFIED);
     EXPECT_EQ(machine_.values(), before);
     EXPECT_EQ(journal_->Find(TestId(1)).value(), std::nullopt);
   }
@@ -45,6 +46,38 @@ TEST_F(ExecutorTest, AppliesReadsBackAndSignsWhatItDid) {
   EXPECT_EQ(report.resources(0).status(), v1::RESOURCE_STATUS_CHANGED);
   EXPECT_EQ(summary_.answer, "carried out");
   EXPECT_EQ(summary_.signers, "alice");
+}
+
+TEST_F(ExecutorTest, SaysHowACommandEnded) {
+  const std::string envelope = Sign(NewCommand(1));
+  ASSERT_THAT(Execute(envelope), IsOk());
+  EXPECT_EQ(summary_.ended->mode(), v1::MODE_APPLY);
+  EXPECT_EQ(summary_.ended->outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(summary_.ended->refusal(), v1::REFUSAL_REASON_UNSPECIFIED);
+  EXPECT_EQ(summary_.ended->command_id(), TestId(1));
+  EXPECT_EQ(summary_.ended->operator_name(), "alice@bastion");
+  EXPECT_THAT(summary_.ended->signers(), testing::ElementsAre("alice"));
+  EXPECT_FALSE(summary_.ended->again());
+  ASSERT_THAT(Execute(envelope), IsOk());
+  EXPECT_TRUE(summary_.ended->again());
+
+  const PrivateKey stranger = NewKey();
+  EXPECT_FALSE(Execute(SignCommand(NewCommand(2), {&stranger})).ok());
+  EXPECT_EQ(summary_.ended->refusal(), v1::REFUSAL_REASON_SIGNATURE);
+  EXPECT_EQ(summary_.ended->command_id(), "") << "of what nobody signed nothing is believed";
+  EXPECT_FALSE(Execute("no envelope").ok());
+  EXPECT_EQ(summary_.ended->refusal(), v1::REFUSAL_REASON_MALFORMED);
+  v1::Command other = NewCommand(1);
+  other.set_reason("another");
+  EXPECT_FALSE(Execute(Sign(other)).ok());
+  EXPECT_EQ(summary_.ended->refusal(), v1::REFUSAL_REASON_REPLAY);
+  EXPECT_EQ(summary_.ended->mode(), v1::MODE_APPLY);
+  config_.policy.apply_threshold = 2;
+  EXPECT_FALSE(Execute(Sign(NewCommand(3))).ok());
+  EXPECT_EQ(summary_.ended->refusal(), v1::REFUSAL_REASON_SIGNATURE);
+  std::filesystem::remove(config_.trusted_signers + "/alice.pem");
+  EXPECT_FALSE(Execute(Sign(NewCommand(4))).ok());
+  EXPECT_EQ(summary_.ended->refusal(), v1::REFUSAL_REASON_NODE);
 }
 
 TEST_F(ExecutorTest, PlansAndVerifiesWithoutTouchingAndStoresTheReport) {
@@ -129,34 +162,38 @@ TEST_F(ExecutorTest, RefusesWhatIsNotForThisNodeNowOrAllowed) {
     Edit edit;
     absl::StatusCode code;
     const char* text;
+    v1::RefusalReason reason;
   };
   const std::vector<Case> cases = {
       {[](v1::Command& c) { c.set_cluster("other"); }, absl::StatusCode::kFailedPrecondition,
-       "for cluster 'other'"},
+       "for cluster 'other'", v1::REFUSAL_REASON_TARGET},
       {[](v1::Command& c) { c.mutable_targets(0)->set_node("node-9"); },
-       absl::StatusCode::kFailedPrecondition, "not among the command's targets (node-9)"},
+       absl::StatusCode::kFailedPrecondition, "not among the command's targets (node-9)",
+       v1::REFUSAL_REASON_TARGET},
       {[](v1::Command& c) { c.mutable_targets(0)->set_role("none"); },
-       absl::StatusCode::kFailedPrecondition, "the role 'none'"},
+       absl::StatusCode::kFailedPrecondition, "the role 'none'", v1::REFUSAL_REASON_TARGET},
       {[](v1::Command& c) {
          c.set_issued_at_unix_millis(c.issued_at_unix_millis() - 3600 * 1000);
          c.set_expires_at_unix_millis(c.expires_at_unix_millis() - 3600 * 1000);
        },
-       absl::StatusCode::kFailedPrecondition, "expired 50 min ago"},
+       absl::StatusCode::kFailedPrecondition, "expired 50 min ago", v1::REFUSAL_REASON_CLOCK},
       {[](v1::Command& c) { c.mutable_roles(0)->mutable_sysctls(1)->set_name("kernel.panic"); },
-       absl::StatusCode::kPermissionDenied, "sysctl 'kernel.panic'"},
+       absl::StatusCode::kPermissionDenied, "sysctl 'kernel.panic'", v1::REFUSAL_REASON_POLICY},
       {[](v1::Command& c) { c.set_reset_directories(true); }, absl::StatusCode::kPermissionDenied,
-       "'reset'"},
+       "'reset'", v1::REFUSAL_REASON_POLICY},
       {[](v1::Command& c) { c.set_mode(v1::MODE_UNSPECIFIED); }, absl::StatusCode::kInvalidArgument,
-       "command.mode"},
+       "command.mode", v1::REFUSAL_REASON_MALFORMED},
       {[](v1::Command& c) {
          c.mutable_targets(0)->mutable_reviewed_plan()->set_plan_id(TestId(9));
        },
-       absl::StatusCode::kFailedPrecondition, "the machine has moved since plan"},
+       absl::StatusCode::kFailedPrecondition, "the machine has moved since plan",
+       v1::REFUSAL_REASON_PLAN},
   };
   for (const Case& bad : cases) {
     v1::Command command = NewCommand(1);
     bad.edit(command);
     ExpectRefusal(Sign(command), bad.code, bad.text);
+    EXPECT_EQ(summary_.ended->refusal(), bad.reason) << bad.text;
   }
 }
 
@@ -189,6 +226,7 @@ TEST_F(ExecutorTest, ReportsAnInterruptedApplyAndFinishesItWhenItIsSentAgain) {
   const absl::StatusOr<std::string> interrupted = Execute(Sign(command));
   ASSERT_THAT(interrupted, IsOk());
   EXPECT_EQ(Open(*interrupted).outcome(), v1::OUTCOME_INTERRUPTED);
+  EXPECT_EQ(summary_.ended->outcome(), v1::OUTCOME_INTERRUPTED);
   EXPECT_EQ(machine_.Get("vm.a"), "1");
   EXPECT_EQ(machine_.Get("vm.b"), "");
 
@@ -269,6 +307,7 @@ TEST_F(ExecutorTest, IsBusyForOthersAndLetsTheSameBytesAttach) {
   EXPECT_THAT(Execute(Sign(NewCommand(2))),
               StatusIs(absl::StatusCode::kAborted,
                        "busy with " + TestId(1) + ": try again when it has finished"));
+  EXPECT_EQ(summary_.ended->refusal(), v1::REFUSAL_REASON_BUSY);
   EXPECT_EQ(journal_->Find(TestId(2)).value(), std::nullopt);
   v1::Command other = NewCommand(1);
   other.set_reason("another");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -54,6 +55,10 @@ class Peer {
         ++progress_;
         continue;
       }
+      if (frame->type == FrameType::kEnded) {
+        EXPECT_TRUE(ended_.emplace().ParseFromString(frame->body));
+        continue;
+      }
       absl::Status refusal;
       EXPECT_THAT(DecodeError(frame->body, &refusal), IsOk());
       return refusal;
@@ -66,11 +71,14 @@ class Peer {
     EXPECT_EQ(frame->type, FrameType::kProgress);
   }
   int progress() const { return progress_; }
+  // How the command ended, once answered.
+  const std::optional<v1::Ended>& ended() const { return ended_; }
   int fd() const { return fd_; }
 
  private:
   int fd_;
   int progress_ = 0;
+  std::optional<v1::Ended> ended_;
 };
 
 class ServerTest : public NodeTest {
@@ -129,6 +137,7 @@ TEST_F(ServerTest, AnswersACommandWithProgressAndASignedReport) {
   ASSERT_THAT(report, IsOk());
   EXPECT_EQ(Open(*report).outcome(), v1::OUTCOME_SUCCEEDED);
   EXPECT_EQ(peer.progress(), 4);
+  EXPECT_EQ(peer.ended()->outcome(), v1::OUTCOME_SUCCEEDED);
   EXPECT_EQ(Ask(FrameType::kGetReport, TestId(1)).value(), *report);
   StopServer();
   EXPECT_THAT(log_text_.str(), testing::HasSubstr("command=" + TestId(1) +
@@ -150,6 +159,20 @@ TEST_F(ServerTest, PassesRefusalsOnAndLogsThemOnOneLine) {
   StopServer();
   const std::string text = log_text_.str();
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+}
+
+TEST_F(ServerTest, SaysHowACommandEndedBeforeItAnswers) {
+  StartServer();
+  v1::Command command = NewCommand(1);
+  command.set_cluster("other");
+  Peer refused(path_);
+  ASSERT_THAT(refused.Send(FrameType::kExecute, Sign(command)), IsOk());
+  EXPECT_FALSE(refused.Answer().ok());
+  EXPECT_EQ(refused.ended()->refusal(), v1::REFUSAL_REASON_TARGET);
+  Peer asking(path_);
+  ASSERT_THAT(asking.Send(FrameType::kGetReport, TestId(1)), IsOk());
+  EXPECT_FALSE(asking.Answer().ok());
+  EXPECT_FALSE(asking.ended().has_value()) << "nothing ends by being asked about";
 }
 
 TEST_F(ServerTest, RefusesAPeerThatIsNotTheGatewayWithoutReadingIt) {

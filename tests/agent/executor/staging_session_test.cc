@@ -46,11 +46,12 @@ class Conversation {
   void Send(FrameType type, const std::string& body) const {
     ASSERT_THAT(WriteFrame(ends_[0], type, body, absl::Now() + kPatience), IsOk());
   }
-  // The next frame that is not progress.
+  // The next frame that asks or answers.
   absl::StatusOr<Frame> Next() const {
     while (true) {
       absl::StatusOr<Frame> frame = ReadFrame(ends_[0], absl::Now() + kPatience);
-      if (!frame.ok() || frame->type != FrameType::kProgress) return frame;
+      if (!frame.ok()) return frame;
+      if (frame->type != FrameType::kProgress && frame->type != FrameType::kEnded) return frame;
     }
   }
   v1::Want AwaitWant() const {

@@ -66,6 +66,23 @@ TEST_F(ServiceTest, RelaysProgressAndReport) {
   EXPECT_EQ(count, 1);
 }
 
+// Both are advisory: nothing that the executor says of a command keeps its report from the client.
+TEST_F(ServiceTest, KeepsHowACommandEndedToItself) {
+  v1::Ended ended;
+  ended.set_mode(v1::MODE_APPLY);
+  ended.set_outcome(v1::OUTCOME_SUCCEEDED);
+  StartWith([&](int fd, const Frame&) {
+    Send(fd, FrameType::kEnded, ended.SerializeAsString());
+    Send(fd, FrameType::kEnded, "\xff not a message");
+    Send(fd, FrameType::kReport, "report");
+  });
+  std::string report;
+  int count = 0;
+  ASSERT_TRUE(Execute("envelope", &report, &count).ok());
+  EXPECT_EQ(report, "report");
+  EXPECT_EQ(count, 0);
+}
+
 TEST_F(ServiceTest, TellsTheExecutorsRefusal) {
   StartWith([](int fd, const Frame&) {
     Send(fd, FrameType::kError, EncodeError(absl::UnauthenticatedError("no trusted key signed")));
