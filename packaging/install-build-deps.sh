@@ -2,7 +2,8 @@
 # Installs what building and testing need on Debian 12, as root; does nothing when all is there.
 #
 #   install-build-deps.sh            what quickstart.sh needs: build, run, make lab hosts
-#   install-build-deps.sh --tests    besides, what tests/run.sh needs
+#   install-build-deps.sh --packages besides, what packaging/build-packages.sh needs
+#   install-build-deps.sh --tests    besides both, what tests/run.sh needs
 set -euo pipefail
 
 build=(
@@ -14,9 +15,10 @@ build=(
 )
 # `attr` and the rest: lab hosts are made of namespaces, loop devices and real filesystems.
 lab=(attr e2fsprogs iproute2 openssl procps systemd util-linux mount xfsprogs)
+packages=(rpm)
 tests=(
-  ansible clang clang-format clang-tidy git libclang-rt-14-dev openssh-client openssh-server rsync
-  python3 shellcheck
+  ansible clang clang-format clang-tidy git libclang-rt-14-dev lintian mandoc openssh-client
+  openssh-server rpmlint rsync python3 shellcheck
 )
 
 [[ $EUID -eq 0 ]] || {
@@ -25,13 +27,14 @@ tests=(
 }
 command -v apt-get >/dev/null || {
   echo "install-build-deps.sh: no apt-get here: this script knows Debian 12; install by hand:" \
-    "${build[*]} ${lab[*]} ${tests[*]}" >&2
+    "${build[*]} ${lab[*]} ${packages[*]} ${tests[*]}" >&2
   exit 1
 }
 
 wanted=("${build[@]}" "${lab[@]}")
+if [[ ${1:-} == --packages ]]; then wanted+=("${packages[@]}"); fi
 if [[ ${1:-} == --tests ]]; then
-  wanted+=("${tests[@]}")
+  wanted+=("${packages[@]}" "${tests[@]}")
   # Only where there is none: another vendor's nodejs brings its own npm and conflicts with Debian's.
   command -v npm >/dev/null || wanted+=(npm)
 fi
