@@ -196,7 +196,8 @@ class Host {
 
   // /proc/1/mountinfo, in its order (later entries cover earlier ones).
   virtual absl::StatusOr<std::vector<MountEntry>> ReadMounts() = 0;
-  // Mounts what /etc/fstab says for `mount_point`.
+  // Mounts what /etc/fstab says for `mount_point`, for the whole host. FailedPrecondition says why
+  // it could not be mounted.
   virtual absl::Status MountFromFstab(const std::string& mount_point) = 0;
 
   // Sleeps; for waiting for a late attach.

@@ -4,9 +4,10 @@
 // or processes is locked in the kernel (flock(2) on the disk or on the directory). Implementation:
 // agent/executor/linux/, one file per idea.
 //
-// Needs root, a kernel of 5.8 or newer (openat2, fsopen, statx mount ids) and /proc and /sys. Where
-// PID 1 has its own mount namespace, this process must be in it: mounts are judged by
-// /proc/1/mountinfo.
+// Needs root, a kernel of 5.8 or newer (openat2, fsopen, statx mount ids) and /proc and /sys.
+// Mounts are judged by /proc/1/mountinfo: where PID 1 is not systemd, this process must be in its
+// mount namespace; where it is, mounts of the host must propagate to this process (systemd's
+// default).
 #ifndef BPA_AGENT_EXECUTOR_LINUX_HOST_H_
 #define BPA_AGENT_EXECUTOR_LINUX_HOST_H_
 
@@ -64,6 +65,8 @@ class LinuxHost final : public Host {
                                         Filesystem filesystem) override;
 
   absl::StatusOr<std::vector<MountEntry>> ReadMounts() override;
+  // PID 1 does it where that is systemd: the unit is active and the mount the host's, also if this
+  // process is sandboxed. Elsewhere libmount does.
   absl::Status MountFromFstab(const std::string& mount_point) override;
 
   void Pause(absl::Duration duration) override;

@@ -40,7 +40,7 @@ Server::Server(int listener, int stop, RequestHandler& handler, ServerOptions op
     : listener_(listener),
       stop_(stop),
       handler_(handler),
-      options_(options),
+      options_(std::move(options)),
       log_(log),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -60,6 +60,8 @@ absl::Status Server::Loop() {
   if (wake_ < 0 || flags < 0 || fcntl(listener_, F_SETFL, flags | O_NONBLOCK) != 0) {
     return ErrnoStatus(errno, "fcntl", "listening socket");
   }
+  idle_since_ = absl::Now();
+  next_beat_ = absl::Now() + options_.beat_interval;
   while (true) {
     absl::StatusOr<bool> leave = WaitForEvent();
     if (!leave.ok()) return leave.status();
@@ -70,19 +72,33 @@ absl::Status Server::Loop() {
 
 absl::StatusOr<bool> Server::WaitForEvent() {
   const bool idle = Reap() == 0;
-  const int64_t millis = absl::ToInt64Milliseconds(options_.idle_timeout);
   pollfd events[] = {{stop_, POLLIN, 0}, {wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
-  const int ready =
-      poll(events, 3, idle ? static_cast<int>(std::min<int64_t>(millis, INT_MAX)) : -1);
+  const int ready = poll(events, 3, PollLimit(idle));
   if (ready < 0)
     return errno == EINTR ? absl::StatusOr<bool>(false)
                           : ErrnoStatus(errno, "poll", "listening socket");
-  if (ready == 0 || events[0].revents != 0) return true;
+  const absl::Time now = absl::Now();
+  if (!idle) idle_since_ = now;
+  if (now >= next_beat_) {
+    options_.beat();
+    next_beat_ = now + options_.beat_interval;
+  }
+  if (events[0].revents != 0) return true;
+  if (ready == 0) return idle && now >= idle_since_ + options_.idle_timeout;
   if (events[1].revents != 0) {
     eventfd_t count = 0;
     eventfd_read(wake_, &count);
   }
   return false;
+}
+
+int Server::PollLimit(bool idle) const {
+  const absl::Time until =
+      idle ? std::min(next_beat_, idle_since_ + options_.idle_timeout) : next_beat_;
+  if (until == absl::InfiniteFuture()) return -1;
+  // Rounded up, or the last fraction of a millisecond would be spent in a loop.
+  const absl::Duration left = absl::Ceil(until - absl::Now(), absl::Milliseconds(1));
+  return static_cast<int>(std::clamp<int64_t>(absl::ToInt64Milliseconds(left), 0, INT_MAX));
 }
 
 absl::Status Server::Accept() {

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <list>
 #include <mutex>
 #include <thread>
@@ -23,6 +24,11 @@ struct ServerOptions {
   uid_t gateway = 0;
   // Run returns when nobody has been connected for this long.
   absl::Duration idle_timeout = absl::Seconds(30);
+  // `beat` is called this often, by the thread that accepts connections: that it does is what the
+  // beat tells. A command may take for ever (a disk that does not answer), and nothing would be
+  // better if the process were killed for it: commands have threads of their own.
+  absl::Duration beat_interval = absl::InfiniteDuration();
+  std::function<void()> beat = [] {};
   SessionLimits limits;
 };
 
@@ -50,6 +56,8 @@ class Server {
   absl::Status Loop();
   // True when `stop` became readable or nobody came for idle_timeout.
   absl::StatusOr<bool> WaitForEvent();
+  // Milliseconds that poll may take, -1 for no limit.
+  int PollLimit(bool idle) const;
   absl::Status Accept();
   void Start(int socket);
   void Serve(Connection& connection);
@@ -64,6 +72,9 @@ class Server {
   const ServerOptions options_;
   spdlog::logger& log_;
   int wake_ = -1;  // eventfd: a connection has ended
+  // Of the thread in Run.
+  absl::Time idle_since_;
+  absl::Time next_beat_;
 
   std::mutex mutex_;
   std::list<Connection> connections_;  // guarded by mutex_

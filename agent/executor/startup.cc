@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -92,6 +93,16 @@ std::unique_ptr<spdlog::logger> MakeLog() {
   log->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v",
                                                                  spdlog::pattern_time_type::utc));
   return log;
+}
+
+ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config) {
+  ServerOptions options = {.gateway = sockets.gateway, .idle_timeout = config.idle_timeout};
+  uint64_t micros = 0;
+  if (sd_watchdog_enabled(/*unset_environment=*/1, &micros) > 0) {
+    options.beat_interval = absl::Microseconds(static_cast<int64_t>(micros / 2));
+    options.beat = [] { sd_notify(0, "WATCHDOG=1"); };
+  }
+  return options;
 }
 
 void NotifyReady() { sd_notify(0, "READY=1"); }

@@ -11,6 +11,7 @@
 #include "agent/executor/config.h"
 #include "agent/executor/journal.h"
 #include "agent/executor/report.h"
+#include "agent/executor/server.h"
 #include "spdlog/logger.h"
 
 namespace bpa::executor {
@@ -40,6 +41,9 @@ absl::Status CheckSurroundings(const Config& config);
 
 // To standard error: the service manager's journal.
 std::unique_ptr<spdlog::logger> MakeLog();
+
+// Whom to serve and for how long; beats twice as often as the service manager's watchdog asks.
+ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config);
 
 // Tells the service manager, if there is one.
 void NotifyReady();

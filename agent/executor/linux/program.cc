@@ -44,6 +44,15 @@ struct Child {
   pid_t parent;
 };
 
+// The agent is the last that the kernel may kill for memory; what it starts is like any other
+// program. Where that cannot be said the program runs all the same.
+void ResetOomScore() {
+  const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  [[maybe_unused]] const ssize_t written = write(fd, "0", 1);
+  close(fd);
+}
+
 // Between fork and exec of a program with threads: only async-signal-safe calls.
 [[noreturn]] void ExecChild(const Child& child) {
   sigset_t none;
@@ -51,6 +60,7 @@ struct Child {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != child.parent) _exit(kExecFailed);  // it died before that took hold
+  ResetOomScore();
   // Above everything that dup2 is about to replace.
   const int null = fcntl(child.null, F_DUPFD, 64);
   const int output = fcntl(child.output, F_DUPFD, 64);

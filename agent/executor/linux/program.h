@@ -15,7 +15,8 @@ inline constexpr const char* kInheritedPath = "/proc/self/fd/3";
 
 // Looks `name` up in /usr/sbin, /sbin, /usr/bin, /bin and runs it with `arguments`, an empty
 // environment, /dev/null as standard input and no descriptor of ours but `inherited`, which it gets
-// as kInheritedFd. It is killed when this thread dies, so the caller must wait here.
+// as kInheritedFd. Its oom_score_adj is 0 whatever ours is. It is killed when this thread dies, so
+// the caller must wait here.
 //
 // FailedPrecondition if it is not installed; Internal, with the end of what it printed, unless it
 // exits with 0.

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -261,6 +262,22 @@ TEST_F(ServerTest, DoesNotLeaveWhileSomebodyIsConnected) {
   go_on.Notify();
   EXPECT_THAT(peer.Answer(), IsOk());
   EXPECT_TRUE(ended_.WaitForNotificationWithTimeout(kPatience));
+}
+
+TEST_F(ServerTest, BeatsAlsoWhileACommandRunsAndStillLeavesWhenIdle) {
+  std::atomic<int> beats = 0;
+  options_.beat_interval = absl::Milliseconds(5);
+  options_.beat = [&beats] { ++beats; };
+  options_.idle_timeout = absl::Milliseconds(1);
+  {
+    // Connected before the server starts, so that it cannot be idle first.
+    const Peer connected(path_);
+    StartServer();
+    while (beats < 30) absl::SleepFor(absl::Milliseconds(1));
+    EXPECT_FALSE(ended_.HasBeenNotified());
+  }
+  EXPECT_TRUE(ended_.WaitForNotificationWithTimeout(kPatience));
+  EXPECT_THAT(ended_with_, IsOk());
 }
 
 TEST_F(ServerTest, StopsAfterTheResourceThatItIsAt) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,13 @@ TEST_F(ProgramTest, GivesAnEmptyEnvironmentNoInputAndOneDescriptor) {
               IsOk());
   close(leak);
   close(null);
+}
+
+TEST_F(ProgramTest, GivesTheKernelsOrdinaryOomScore) {
+  // The agent's own is below that of guaranteed pods; any other shows the same here.
+  std::ofstream("/proc/self/oom_score_adj") << 17;
+  EXPECT_THAT(Run("test \"$(cat /proc/self/oom_score_adj)\" = 0"), IsOk());
+  EXPECT_EQ(ReadAll("/proc/self/oom_score_adj"), "17\n");
 }
 
 TEST_F(ProgramTest, SaysHowItFailedAndTheEndOfWhatItPrinted) {
