@@ -20,6 +20,10 @@ tests=(
   ansible clang clang-format clang-tidy git libclang-rt-14-dev lintian mandoc openssh-client
   openssh-server rpmlint rsync python3 shellcheck
 )
+# `dbus` and `arch-test` besides QEMU: a private bus, and what mmdebstrap asks.
+guest=(
+  arch-test dbus fdisk genisoimage kmod mmdebstrap qemu-system-x86 qemu-utils socat
+)
 
 [[ $EUID -eq 0 ]] || {
   echo "install-build-deps.sh: installing packages needs root: run it with sudo" >&2
@@ -27,14 +31,14 @@ tests=(
 }
 command -v apt-get >/dev/null || {
   echo "install-build-deps.sh: no apt-get here: this script knows Debian 12; install by hand:" \
-    "${build[*]} ${lab[*]} ${packages[*]} ${tests[*]}" >&2
+    "${build[*]} ${lab[*]} ${packages[*]} ${tests[*]} ${guest[*]}" >&2
   exit 1
 }
 
 wanted=("${build[@]}" "${lab[@]}")
 if [[ ${1:-} == --packages ]]; then wanted+=("${packages[@]}"); fi
 if [[ ${1:-} == --tests ]]; then
-  wanted+=("${packages[@]}" "${tests[@]}")
+  wanted+=("${packages[@]}" "${tests[@]}" "${guest[@]}")
   # Only where there is none: another vendor's nodejs brings its own npm and conflicts with Debian's.
   command -v npm >/dev/null || wanted+=(npm)
 fi
