@@ -2,20 +2,21 @@
 # Installs, builds, and runs every test and check, as root on Debian 12. Continuous integration runs
 # it without arguments; the last line is the sum.
 #
-#   tests/run.sh [unit | system | vm | asan | lint | all]
+#   tests/run.sh [unit | packages | system | vm | asan | lint | all]
 #
-# unit    the release build and all tests but the system tests
-# system  the real programs on lab hosts (tests/system)
-# vm      the programs on an emulated Debian with systemd (tests/vm); `all` runs the first scenario alone
-# asan    the code without gRPC under AddressSanitizer and UndefinedBehaviorSanitizer
-# lint    clang-format, clang-tidy, shellcheck, buf, and tests/checks.sh
+# unit      the release build and all tests but the next two
+# packages  the .deb and the .rpm, and their life on a machine with systemd
+# system    the real programs on lab hosts (tests/system)
+# vm        the programs on an emulated Debian with systemd (tests/vm); `all` runs the first scenario alone
+# asan      the code without gRPC under AddressSanitizer and UndefinedBehaviorSanitizer
+# lint      clang-format, clang-tidy, shellcheck, buf, and tests/checks.sh
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 case "$#:${1:-all}" in
-  0:* | 1:unit | 1:system | 1:vm | 1:asan | 1:lint | 1:all) stage=${1:-all} ;;
+  0:* | 1:unit | 1:packages | 1:system | 1:vm | 1:asan | 1:lint | 1:all) stage=${1:-all} ;;
   *)
-    sed -n '5,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '5,12s/^# \{0,1\}//p' "$0" >&2
     exit 1
     ;;
 esac
@@ -83,14 +84,19 @@ clang_tidy() {
 }
 
 shell_check() {
-  git ls-files '*.sh' .ci/run | xargs shellcheck -x
+  git ls-files '*.sh' .ci/run packaging/deb/{postinst,prerm,postrm} | xargs shellcheck -x &&
+    shellcheck --shell=bash packaging/completion/bpactl
 }
 
 run "install packages" packaging/install-build-deps.sh --tests || exit 1
 
-if wants unit || wants system || wants vm || wants lint; then build release; fi
+if wants unit || wants packages || wants system || wants vm || wants lint; then build release; fi
 if wants unit; then
-  run "tests release" ctest --test-dir build/release --output-on-failure -j "$jobs" -LE system
+  run "tests release" ctest --test-dir build/release --output-on-failure -j "$jobs" -LE 'system|packages'
+fi
+if wants packages; then
+  run "build packages" packaging/build-packages.sh &&
+    run "tests packages" ctest --test-dir build/release --output-on-failure -L packages
 fi
 if wants system; then
   run "tests system" ctest --test-dir build/release --output-on-failure -L system
