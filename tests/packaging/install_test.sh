@@ -141,7 +141,7 @@ done
 expect "purge keeps the user" in_root getent passwd bpa-agent
 is "links after purge" "$(in_root find /etc/systemd/system -name 'bpa-*')" ''
 
-# --- The .rpm, in the same place. Its requirements are packages_test.sh's; here nobody has them.
+# --- The .rpm, in the same place. Its requirements are contents_test.sh's; here nobody has them.
 rpm_tool=(rpm --dbpath /var/lib/rpm-test --nodeps)
 expect "install of the .rpm" in_root "${rpm_tool[@]}" -i "$rpm"
 is "socket of the .rpm" "$(state bpa-executor.socket)" active

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The built packages: what is in them, what they ask for, how large they are, and what lintian and
 # rpmlint say. Whether they work is install_test.sh's.
-# usage: packages_test.sh PACKAGES_DIR SOURCE_DIR
+# usage: contents_test.sh PACKAGES_DIR SOURCE_DIR
 set -uo pipefail
 packages=$1
 top=$2
