@@ -240,6 +240,27 @@ absl::Status WriteFrame(int fd, FrameType type, std::string_view body, absl::Tim
   return absl::OkStatus();
 }
 
+std::string EncodeAuditRequest(const AuditRequest& request) {
+  if (request.nonce.size() != kNonceBytes) std::abort();
+  std::string body;
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    body.push_back(static_cast<char>(request.first_sequence >> shift));
+  }
+  return body + request.nonce;
+}
+
+absl::StatusOr<AuditRequest> DecodeAuditRequest(std::string_view body) {
+  if (body.size() != kGetAuditBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("a request for the audit record of ",
+                                                   body.size(), " bytes, not ", kGetAuditBytes));
+  }
+  AuditRequest request{.first_sequence = 0, .nonce = std::string(body.substr(8))};
+  for (const char byte : body.substr(0, 8)) {
+    request.first_sequence = request.first_sequence << 8 | static_cast<uint8_t>(byte);
+  }
+  return request;
+}
+
 std::string EncodeError(const absl::Status& status) {
   // OK is no error; sent as one it would be refused by the other side without a word of why.
   const absl::StatusCode code = status.ok() ? absl::StatusCode::kInternal : status.code();

@@ -81,6 +81,16 @@ absl::Status WriteFrame(int fd, const Frame& frame, absl::Time deadline);
 // The same without a Frame: `body` goes to the socket from where it lies.
 absl::Status WriteFrame(int fd, FrameType type, std::string_view body, absl::Time deadline);
 
+// The body of a kGetAudit frame.
+struct AuditRequest {
+  uint64_t first_sequence = 1;
+  std::string nonce;  // kNonceBytes
+};
+// Dies on a nonce of another length: the caller has checked.
+std::string EncodeAuditRequest(const AuditRequest& request);
+// InvalidArgument when it is not kGetAuditBytes long.
+absl::StatusOr<AuditRequest> DecodeAuditRequest(std::string_view body);
+
 // A status as the body of a kError frame: u8 code (absl::StatusCode), then the message, cut at
 // kMaxErrorMessageBytes. Decoding refuses code 0 (OK) and unknown codes.
 std::string EncodeError(const absl::Status& status);

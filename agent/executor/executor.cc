@@ -5,12 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/executor/audit_reply.h"
 #include "agent/executor/command_run.h"
 #include "agent/executor/converger.h"
 #include "agent/executor/forms.h"
 #include "agent/executor/package/noted_content.h"
 #include "agent/executor/refusal.h"
 #include "proto/envelope.h"
+#include "proto/sha256.h"
 #include "proto/verifier.h"
 
 namespace bpa::executor {
@@ -32,6 +34,11 @@ absl::Status IdWasUsed(const std::string& id) {
 absl::Status Stopped() {
   return absl::AbortedError(
       "the executor on this node is being stopped: send the same command again");
+}
+
+std::string PayloadDigest(const Envelope& envelope) {
+  const Sha256 digest = DigestOf(envelope.payload);
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
 // Why what PlanResources refused was refused.
@@ -71,9 +78,12 @@ Executor::Executor(const Config& config, Planner planner, Journal& journal,
 void Executor::Stop() { stopping_ = true; }
 
 absl::StatusOr<Command> Executor::ReadCommand(std::string_view envelope,
-                                              RequestSummary& summary) const {
+                                              const Caller& caller) const {
+  RequestSummary& summary = caller.summary;
   absl::StatusOr<Envelope> decoded = DecodeEnvelope(envelope);
   if (!decoded.ok()) return Refuse(v1::REFUSAL_REASON_MALFORMED, decoded.status());
+  // Of bytes whose signature is not checked yet, nothing but what they are.
+  caller.audit.set_command_sha256(PayloadDigest(*decoded));
   // Read anew for each request: keys rotate, and are revoked, without a restart.
   absl::StatusOr<Verifier> verifier = Verifier::FromDirectory(config_.trusted_signers);
   if (!verifier.ok()) {
@@ -89,6 +99,7 @@ absl::StatusOr<Command> Executor::ReadCommand(std::string_view envelope,
                   payload.status());
   }
   summary.signers = absl::StrJoin(payload->signers(), ",");
+  caller.audit.mutable_signers()->Assign(payload->signers().begin(), payload->signers().end());
   absl::StatusOr<Command> command = ParseCommand(*payload);
   if (!command.ok()) return Refuse(v1::REFUSAL_REASON_MALFORMED, command.status());
   summary.command_id = command->proto().id();
@@ -97,7 +108,11 @@ absl::StatusOr<Command> Executor::ReadCommand(std::string_view envelope,
   summary.ended->set_mode(command->proto().mode());
   summary.ended->set_command_id(command->proto().id());
   summary.ended->set_operator_name(command->proto().operator_name());
-  summary.ended->mutable_signers()->Assign(command->signers().begin(), command->signers().end());
+  *summary.ended->mutable_signers() = caller.audit.signers();
+  caller.audit.set_command_id(command->proto().id());
+  caller.audit.set_mode(command->proto().mode());
+  caller.audit.set_operator_name(command->proto().operator_name());
+  caller.audit.set_reason(command->proto().reason());
   return command;
 }
 
@@ -144,14 +159,29 @@ absl::StatusOr<Executor::Decision> Executor::Decide(const Command& command) {
 absl::StatusOr<std::string> Executor::Execute(std::string_view envelope, ContentSource* content,
                                               const ProgressSink& progress,
                                               RequestSummary& summary) {
-  v1::Ended& ended = summary.ended.emplace();
-  const absl::StatusOr<Command> command = ReadCommand(envelope, summary);
-  absl::StatusOr<std::string> answer =
-      command.ok()
-          ? Answer(*command, {.content = content, .progress = progress, .summary = summary})
-          : command.status();
-  if (!ended.again()) ended.set_refusal(RefusalOf(answer.status()));
+  v1::AuditRecord audit;
+  audit.set_agent_version(kAgentVersion);
+  const Caller caller{.content = content, .progress = progress, .summary = summary, .audit = audit};
+  summary.ended.emplace();
+  const absl::StatusOr<Command> command = ReadCommand(envelope, caller);
+  absl::StatusOr<std::string> answer = command.ok() ? Answer(*command, caller) : command.status();
+  // What ends for another connection is refused, and recorded, there.
+  if (!answer.ok() && !summary.ended->again()) NoteRefusal(answer.status(), caller);
   return answer;
+}
+
+v1::AuditRecord& Executor::Stamp(v1::AuditRecord& audit, v1::AuditEvent event) const {
+  audit.set_event(event);
+  audit.set_at_unix_millis(absl::ToUnixMillis(clock_()));
+  return audit;
+}
+
+// It is refused whether or not that can be recorded.
+void Executor::NoteRefusal(const absl::Status& refusal, const Caller& caller) {
+  caller.summary.ended->set_refusal(RefusalOf(refusal));
+  caller.audit.set_refusal(RefusalOf(refusal));
+  caller.audit.set_message(AuditMessage(std::string(refusal.message())));
+  caller.summary.audit = journal_.Audit(Stamp(caller.audit, v1::AUDIT_EVENT_REFUSED));
 }
 
 absl::StatusOr<std::string> Executor::Answer(const Command& command, const Caller& caller) {
@@ -214,7 +244,8 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
         return Refuse(v1::REFUSAL_REASON_PLAN, s);
       }
     }
-    if (absl::Status s = journal_.Accept(record); !s.ok()) {
+    const absl::Status s = journal_.Accept(record, Stamp(caller.audit, v1::AUDIT_EVENT_ACCEPTED));
+    if (!s.ok()) {
       return CannotRecord(s, "and nothing was changed", config_.state);
     }
   }
@@ -232,8 +263,10 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
   absl::StatusOr<std::string> report = signer_.Sign(made);
   if (!report.ok()) return report;
   record.report = *report;
+  v1::AuditRecord& audit = Stamp(caller.audit, v1::AUDIT_EVENT_ENDED);
+  audit.set_outcome(made.outcome());
   absl::Status stored =
-      apply ? journal_.Finish(proto.id(), *report) : journal_.RecordFinished(record);
+      apply ? journal_.Finish(proto.id(), *report, audit) : journal_.RecordFinished(record, audit);
   if (!stored.ok()) {
     return CannotRecord(
         stored,
@@ -248,6 +281,16 @@ absl::StatusOr<std::string> Executor::SignInterrupted(const CommandRecord& recor
   absl::StatusOr<std::vector<StepRecord>> steps = journal_.Steps(record.id);
   if (!steps.ok()) return steps.status();
   return signer_.Sign(InterruptedReport(record, *steps));
+}
+
+absl::StatusOr<std::string> Executor::GetAudit(const AuditRequest& request, const AuditSink& sink,
+                                               RequestSummary& summary) {
+  summary.mode = "audit";
+  AuditReply reply(journal_, signer_);
+  absl::StatusOr<std::string> head = reply.Send(request, clock_(), sink);
+  summary.answer = "audit record";
+  summary.audit = reply.broken();
+  return head;
 }
 
 absl::StatusOr<std::string> Executor::GetReport(std::string_view command_id,

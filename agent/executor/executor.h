@@ -45,6 +45,8 @@ class Executor : public RequestHandler {
                                       RequestSummary& summary) override;
   absl::StatusOr<std::string> GetReport(std::string_view command_id,
                                         RequestSummary& summary) override;
+  absl::StatusOr<std::string> GetAudit(const AuditRequest& request, const AuditSink& sink,
+                                       RequestSummary& summary) override;
   void Stop() override;
 
  private:
@@ -70,9 +72,11 @@ class Executor : public RequestHandler {
     ContentSource* content;
     const ProgressSink& progress;
     RequestSummary& summary;
+    // What is known of the command so far.
+    v1::AuditRecord& audit;
   };
 
-  absl::StatusOr<Command> ReadCommand(std::string_view envelope, RequestSummary& summary) const;
+  absl::StatusOr<Command> ReadCommand(std::string_view envelope, const Caller& caller) const;
   absl::StatusOr<std::string> Answer(const Command& command, const Caller& caller);
   absl::StatusOr<Decision> Decide(const Command& command);
   // With mutex_ held.
@@ -83,6 +87,9 @@ class Executor : public RequestHandler {
   absl::StatusOr<std::string> CarryOut(const Command& command, const Decision& decision,
                                        const Caller& caller);
   absl::StatusOr<std::string> SignInterrupted(const CommandRecord& record);
+  // `audit`, of this event and moment.
+  v1::AuditRecord& Stamp(v1::AuditRecord& audit, v1::AuditEvent event) const;
+  void NoteRefusal(const absl::Status& refusal, const Caller& caller);
 
   const Config& config_;
   const Planner planner_;

@@ -49,14 +49,14 @@ std::vector<std::string> SplitSigners(const std::string& joined) {
 
 }  // namespace
 
-Journal::Journal(SqliteDatabase database, JournalLimits limits)
-    : limits_(limits), database_(std::move(database)) {}
+Journal::Journal(SqliteDatabase database, const NodeName& node, JournalLimits limits)
+    : limits_(limits), database_(std::move(database)), audit_(node, limits.audit) {}
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& directory,
-                                                       JournalLimits limits) {
+                                                       const NodeName& node, JournalLimits limits) {
   absl::StatusOr<SqliteDatabase> database = OpenJournalFile(directory);
   if (!database.ok()) return database.status();
-  return std::unique_ptr<Journal>(new Journal(*std::move(database), limits));
+  return std::unique_ptr<Journal>(new Journal(*std::move(database), node, limits));
 }
 
 absl::StatusOr<std::optional<CommandRecord>> Journal::Find(const std::string& id) {
@@ -151,11 +151,12 @@ absl::Status Journal::MakeRoom(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status Journal::Accept(const CommandRecord& record) {
+absl::Status Journal::Accept(const CommandRecord& record, const v1::AuditRecord& audit) {
   const std::lock_guard lock(mutex_);
   return Atomically(database_, [&] {
     absl::Status s = MakeRoom(record.accepted_at);
-    return s.ok() ? Insert(record) : s;
+    if (s.ok()) s = Insert(record);
+    return s.ok() ? ExplainDamage(audit_.Append(database_, audit)) : s;
   });
 }
 
@@ -203,25 +204,49 @@ absl::StatusOr<std::vector<StepRecord>> Journal::Steps(const std::string& id) {
   return steps;
 }
 
-absl::Status Journal::Finish(const std::string& id, const std::string& report) {
+absl::Status Journal::Finish(const std::string& id, const std::string& report,
+                             const v1::AuditRecord& audit) {
   const std::lock_guard lock(mutex_);
   return Atomically(database_, [&] {
     absl::Status s =
         Run(database_, "UPDATE commands SET report = ? WHERE id = ?",
             [&](SqliteStatement& update) { update.BindBlob(1, report).BindText(2, id); });
     if (!s.ok()) return s;
-    return Run(database_, "DELETE FROM steps WHERE command = ?",
-               [&](SqliteStatement& statement) { statement.BindText(1, id); });
+    s = Run(database_, "DELETE FROM steps WHERE command = ?",
+            [&](SqliteStatement& statement) { statement.BindText(1, id); });
+    return s.ok() ? ExplainDamage(audit_.Append(database_, audit)) : s;
   });
 }
 
-absl::Status Journal::RecordFinished(const CommandRecord& record) {
+absl::Status Journal::RecordFinished(const CommandRecord& record, const v1::AuditRecord& audit) {
   const std::lock_guard lock(mutex_);
   return Atomically(database_, [&] {
     absl::Status s = Drop(record.id);
     if (s.ok()) s = MakeRoom(record.accepted_at);
-    return s.ok() ? Insert(record) : s;
+    if (s.ok()) s = Insert(record);
+    return s.ok() ? ExplainDamage(audit_.Append(database_, audit)) : s;
   });
+}
+
+absl::Status Journal::Audit(const v1::AuditRecord& audit) {
+  const std::lock_guard lock(mutex_);
+  return Atomically(database_, [&] {
+    return ExplainDamage(audit.event() == v1::AUDIT_EVENT_REFUSED
+                             ? audit_.AppendRefusal(database_, audit)
+                             : audit_.Append(database_, audit));
+  });
+}
+
+absl::StatusOr<AuditPart> Journal::ReadAudit(uint64_t first_sequence,
+                                             std::optional<absl::Time> now) {
+  const std::lock_guard lock(mutex_);
+  // What cannot be written (a full disk) is still there to be counted later.
+  if (now) {
+    (void)Atomically(database_, [&] { return audit_.AppendDue(database_, *now); });
+  }
+  absl::StatusOr<AuditPart> part = audit_.Read(database_, first_sequence);
+  if (!part.ok()) return ExplainDamage(part.status());
+  return part;
 }
 
 absl::Status Journal::BeginFormat(const FormatIntent& intent) {

@@ -1,4 +1,5 @@
-// What this node has done: every accepted command, once, with its signed report.
+// What this node has done: every accepted command, once, with its signed report; and the audit
+// record of everything that it was asked.
 //
 // A SQLite file in WAL mode with synchronous=FULL: what a method has written is durable when it
 // returns. It is the node's replay protection, so a damaged journal is an error and is never
@@ -16,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/executor/audit_log.h"
 #include "agent/executor/ledger.h"
 #include "bpa/v1/report.pb.h"
 #include "proto/sqlite.h"
@@ -48,6 +50,7 @@ struct StepRecord {
 struct JournalLimits {
   int64_t commands = 1000;
   int64_t report_bytes = int64_t{64} * 1024 * 1024;
+  AuditLimits audit;
 };
 
 // Safe to use from several threads.
@@ -56,16 +59,19 @@ class Journal : public Ledger {
   // Opens DIRECTORY/journal.db (mode 0600), making it and the directory (0700) if they are not
   // there. Holds the file alone until destroyed: Unavailable if another process keeps it for 5 s.
   // FailedPrecondition for a newer version's journal, DataLoss for a damaged one, each with what to
-  // do.
+  // do. `node` is whose audit record this is.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& directory,
+                                                       const NodeName& node,
                                                        JournalLimits limits = {});
 
   absl::StatusOr<std::optional<CommandRecord>> Find(const std::string& id);
 
+  // `audit`, here and below, is added to the audit record in the same transaction.
+  //
   // Records a command that is about to change things. Drops the oldest records over the limits, but
   // no APPLY that could still be replayed: ResourceExhausted when those alone fill the journal.
   // On any failure nothing is recorded.
-  absl::Status Accept(const CommandRecord& record);
+  absl::Status Accept(const CommandRecord& record, const v1::AuditRecord& audit);
   // Before a resource is changed. `ended`: the step before it, if that has not been written yet:
   // one commit for both.
   absl::Status BeginStep(const std::string& id, const StepRecord& step,
@@ -73,10 +79,19 @@ class Journal : public Ledger {
   absl::Status EndStep(const std::string& id, const StepRecord& step);
   absl::StatusOr<std::vector<StepRecord>> Steps(const std::string& id);
   // Stores the report of an accepted command; its steps are in the report and are dropped.
-  absl::Status Finish(const std::string& id, const std::string& report);
+  absl::Status Finish(const std::string& id, const std::string& report,
+                      const v1::AuditRecord& audit);
   // Accept and Finish in one: for commands that change nothing. `record.report` is set. A record
   // that is there already is replaced.
-  absl::Status RecordFinished(const CommandRecord& record);
+  absl::Status RecordFinished(const CommandRecord& record, const v1::AuditRecord& audit);
+
+  // Adds an event to the audit record. Refusals beyond so many an hour are counted (AuditLimits).
+  absl::Status Audit(const v1::AuditRecord& audit);
+  // Part of the audit record, from `first_sequence` on; empty when there is no more. At its
+  // beginning (`now` is set), counts that are an hour old get their entries.
+  absl::StatusOr<AuditPart> ReadAudit(uint64_t first_sequence, std::optional<absl::Time> now);
+  // Where this node's audit record is chained to.
+  const AuditPoint& audit_start() const { return audit_.start(); }
 
   // Ledger.
   absl::Status BeginFormat(const FormatIntent& intent) override;
@@ -86,7 +101,7 @@ class Journal : public Ledger {
   absl::Status RecordReset(const std::string& command_id, const std::string& path) override;
 
  private:
-  Journal(SqliteDatabase database, JournalLimits limits);
+  Journal(SqliteDatabase database, const NodeName& node, JournalLimits limits);
 
   // With mutex_ held:
   absl::Status MakeRoom(absl::Time now);
@@ -98,6 +113,7 @@ class Journal : public Ledger {
   // std::mutex and not absl::Mutex: ThreadSanitizer cannot see through Debian's Abseil.
   std::mutex mutex_;
   SqliteDatabase database_;  // guarded by mutex_
+  AuditLog audit_;           // guarded by mutex_
 };
 
 }  // namespace bpa::executor

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -15,7 +16,7 @@
 namespace bpa::executor {
 namespace {
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 // "bpaj": tells a journal from any other SQLite file.
 constexpr int64_t kApplicationId = 0x6270616a;
 
@@ -59,6 +60,40 @@ constexpr char kSchema[] = R"(
   COMMIT;
 )";
 
+// From each version to the next, in one transaction each. An agent that goes back to an older
+// release refuses the newer file by name.
+constexpr const char* kUpgrades[] = {
+    // 2: the audit record. audit_state has at most one row; audit_refusals has what is counted and
+    // has no entry yet.
+    R"(
+  BEGIN IMMEDIATE;
+  CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY NOT NULL,
+    record BLOB NOT NULL,
+    chain BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE audit_state (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+    head INTEGER NOT NULL,
+    head_chain BLOB NOT NULL,
+    before_first INTEGER NOT NULL,
+    before_first_chain BLOB NOT NULL,
+    bytes INTEGER NOT NULL,
+    hour_began_at INTEGER NOT NULL,
+    refusals INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE audit_refusals (
+    reason INTEGER PRIMARY KEY NOT NULL,
+    refusals INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    last BLOB NOT NULL
+  ) STRICT;
+  PRAGMA user_version = 2;
+  COMMIT;
+)",
+};
+static_assert(std::size(kUpgrades) == kVersion - 1);
+
 // EXCLUSIVE keeps two executors apart and needs no shared memory. The cache is small: the executor
 // has 24 MiB for everything.
 constexpr char kConnection[] = R"(
@@ -98,6 +133,13 @@ absl::Status SyncDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
+absl::Status Upgrade(SqliteDatabase& database, int64_t from) {
+  for (int64_t version = from; version < kVersion; ++version) {
+    if (absl::Status s = database.Execute(kUpgrades[version - 1]); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Create(const std::string& directory, const std::string& path) {
   const std::string fresh = absl::StrCat(path, ".new");
   // What a crash in the middle of this function left.
@@ -114,6 +156,7 @@ absl::Status Create(const std::string& directory, const std::string& path) {
     absl::StatusOr<SqliteDatabase> database = SqliteDatabase::Open(fresh);
     if (!database.ok()) return database.status();
     if (absl::Status s = database->Execute(kSchema); !s.ok()) return s;
+    if (absl::Status s = Upgrade(*database, 1); !s.ok()) return s;
   }  // Closing moves everything from the side files into the file.
   if (rename(fresh.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, "rename", fresh);
   return SyncDirectory(directory);
@@ -134,6 +177,7 @@ absl::Status EnsureFile(const std::string& directory, const std::string& path) {
   return Create(directory, path);
 }
 
+// Also brings an older version's journal to this one.
 absl::Status CheckVersion(SqliteDatabase& database, const std::string& path) {
   absl::StatusOr<int64_t> application = database.QueryInt("PRAGMA application_id");
   if (!application.ok()) return application.status();
@@ -147,8 +191,8 @@ absl::Status CheckVersion(SqliteDatabase& database, const std::string& path) {
         absl::StrCat(path, ": written by a newer agent (journal version ", *version,
                      "; this one knows ", kVersion, "): install that agent again"));
   }
-  if (*version < kVersion) return absl::DataLossError(absl::StrCat(path, ": without a version"));
-  return absl::OkStatus();
+  if (*version < 1) return absl::DataLossError(absl::StrCat(path, ": without a version"));
+  return Upgrade(database, *version);
 }
 
 absl::StatusOr<SqliteDatabase> OpenAndCheck(const std::string& path) {
@@ -156,8 +200,11 @@ absl::StatusOr<SqliteDatabase> OpenAndCheck(const std::string& path) {
   if (!database.ok()) return database;
   if (absl::Status s = database->Execute(kConnection); !s.ok()) return s;
   if (absl::Status s = CheckVersion(*database, path); !s.ok()) return s;
-  for (const char* query : {"SELECT count(*) FROM commands", "SELECT count(*) FROM steps",
-                            "SELECT count(*) FROM format_intents", "SELECT count(*) FROM resets"}) {
+  for (const char* query :
+       {"SELECT count(*) FROM commands", "SELECT count(*) FROM steps",
+        "SELECT count(*) FROM format_intents", "SELECT count(*) FROM resets",
+        "SELECT count(*) FROM audit_state", "SELECT count(*) FROM audit_refusals",
+        "SELECT max(sequence) FROM audit"}) {
     if (absl::Status s = database->QueryInt(query).status(); !s.ok()) return s;
   }
   return database;

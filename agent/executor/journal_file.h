@@ -10,7 +10,8 @@
 namespace bpa::executor {
 
 // As Journal::Open says. A new file is made whole under another name first, so journal.db itself
-// is never empty or half-made: where it is, it has been truncated or damaged.
+// is never empty or half-made: where it is, it has been truncated or damaged. An older version's
+// file is brought to this one.
 absl::StatusOr<SqliteDatabase> OpenJournalFile(const std::string& directory);
 
 // Adds to the status of a damaged journal what to do about it; leaves others as they are.

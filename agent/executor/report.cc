@@ -123,8 +123,17 @@ absl::StatusOr<std::string> ReportSigner::Sign(v1::Report report) const {
   report.set_cluster(cluster_);
   report.set_node(node_);
   report.set_agent_version(kAgentVersion);
-  Envelope envelope{.payload_type = std::string(kReportPayloadType),
-                    .payload = SerializeWithinLimit(report)};
+  return Seal(kReportPayloadType, SerializeWithinLimit(report));
+}
+
+absl::StatusOr<std::string> ReportSigner::Sign(v1::AuditHead head) const {
+  head.set_cluster(cluster_);
+  head.set_node(node_);
+  return Seal(kAuditHeadPayloadType, head.SerializeAsString());
+}
+
+absl::StatusOr<std::string> ReportSigner::Seal(std::string_view type, std::string payload) const {
+  Envelope envelope{.payload_type = std::string(type), .payload = std::move(payload)};
   absl::StatusOr<std::string> signature =
       key_.Sign(PreAuthenticationEncoding(envelope.payload_type, envelope.payload));
   if (!signature.ok()) return signature.status();

@@ -3,11 +3,13 @@
 #define BPA_AGENT_EXECUTOR_REPORT_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/executor/journal.h"
 #include "agent/executor/resource.h"
+#include "bpa/v1/audit.pb.h"
 #include "bpa/v1/report.pb.h"
 #include "proto/keys.h"
 
@@ -42,8 +44,12 @@ class ReportSigner {
   // one loses the ends of its longest texts first, never a resource or its status; fingerprints
   // stay those of the full texts.
   absl::StatusOr<std::string> Sign(v1::Report report) const;
+  // Likewise.
+  absl::StatusOr<std::string> Sign(v1::AuditHead head) const;
 
  private:
+  absl::StatusOr<std::string> Seal(std::string_view type, std::string payload) const;
+
   PrivateKey key_;
   std::string cluster_;
   std::string node_;

@@ -10,12 +10,16 @@
 #include "absl/status/statusor.h"
 #include "agent/executor/package/content_source.h"
 #include "agent/executor/refusal.h"
+#include "bpa/v1/audit.pb.h"
 #include "bpa/v1/report.pb.h"
 #include "bpa/v1/status.pb.h"
+#include "proto/frame.h"
 
 namespace bpa::executor {
 
 using ProgressSink = std::function<void(const v1::Progress&)>;
+// Fails when the page cannot be sent: then no more are wanted.
+using AuditSink = std::function<absl::Status(const v1::AuditPage&)>;
 
 // For the one log line of a request; what is not known stays empty.
 struct RequestSummary {
@@ -27,6 +31,8 @@ struct RequestSummary {
   std::string answer;
   // How a command ended; set by Execute.
   std::optional<v1::Ended> ended;
+  // What is wrong with the audit record: it could not be written, or it is broken.
+  absl::Status audit;
 };
 
 // Safe to call from several threads.
@@ -42,6 +48,10 @@ class RequestHandler {
                                               RequestSummary& summary) = 0;
   virtual absl::StatusOr<std::string> GetReport(std::string_view command_id,
                                                 RequestSummary& summary) = 0;
+  // Sends the audit record's pages and returns the signed head's envelope. Changes nothing, but
+  // that counted refusals get their entries when they are due.
+  virtual absl::StatusOr<std::string> GetAudit(const AuditRequest& request, const AuditSink& sink,
+                                               RequestSummary& summary) = 0;
   // What runs ends after the resource that it is at; later requests are refused.
   virtual void Stop() = 0;
 };
@@ -59,6 +69,10 @@ class RefusingHandler : public RequestHandler {
     return reason_;
   }
   absl::StatusOr<std::string> GetReport(std::string_view, RequestSummary&) override {
+    return reason_;
+  }
+  absl::StatusOr<std::string> GetAudit(const AuditRequest&, const AuditSink&,
+                                       RequestSummary&) override {
     return reason_;
   }
   void Stop() override {}

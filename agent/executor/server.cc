@@ -181,6 +181,7 @@ void Server::StopAndJoinAll() {
 
 void Server::LogRequest(const RequestSummary& summary, const absl::Status& told,
                         absl::Duration took) {
+  if (!summary.audit.ok()) log_.error("audit record: {}", OneLine(summary.audit));
   const std::string answer = told.ok() ? summary.answer : absl::StrCat("refused: ", OneLine(told));
   log_.log(told.ok() ? spdlog::level::info : spdlog::level::warn,
            "command={} mode={} operator={} signers={} took_ms={:.1f} {}",

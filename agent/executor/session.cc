@@ -33,6 +33,7 @@ absl::Status SendRefusal(int socket, const absl::Status& reason, absl::Time dead
 // What a request may use while it is answered.
 struct Conversation {
   const ProgressSink progress;
+  const AuditSink pages;
   SocketContent content;
 };
 
@@ -45,6 +46,11 @@ absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler
       return handler.Execute(request.body, &conversation.content, conversation.progress, summary);
     case FrameType::kGetReport:
       return handler.GetReport(request.body, summary);
+    case FrameType::kGetAudit: {
+      const absl::StatusOr<AuditRequest> wanted = DecodeAuditRequest(request.body);
+      if (!wanted.ok()) return wanted.status();
+      return handler.GetAudit(*wanted, conversation.pages, summary);
+    }
     case FrameType::kContent:
     case FrameType::kAbandoned:
     case FrameType::kProgress:
@@ -59,7 +65,6 @@ absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler
       break;
     // Served once their handlers are there.
     case FrameType::kObserve:
-    case FrameType::kGetAudit:
     case FrameType::kBeginEnrollment:
     case FrameType::kCompleteEnrollment:
     case FrameType::kInstallCertificate:
@@ -83,12 +88,16 @@ absl::Status ServeSession(int socket, uid_t gateway, RequestHandler& handler,
     return request.status();
   }
   FrameSink sink(socket);
-  Conversation conversation{.progress =
-                                [&](const v1::Progress& event) {
-                                  (void)sink.Write(FrameType::kProgress, event.SerializeAsString(),
-                                                   limits.progress);
-                                },
-                            .content = SocketContent(socket, sink, limits.content)};
+  Conversation conversation{
+      .progress =
+          [&](const v1::Progress& event) {
+            (void)sink.Write(FrameType::kProgress, event.SerializeAsString(), limits.progress);
+          },
+      .pages =
+          [&](const v1::AuditPage& page) {
+            return sink.Write(FrameType::kAudit, page.SerializeAsString(), limits.answer);
+          },
+      .content = SocketContent(socket, sink, limits.content)};
   const absl::StatusOr<std::string> report = Answer(*request, handler, conversation, summary);
   if (summary.ended) {
     (void)sink.Write(FrameType::kEnded, summary.ended->SerializeAsString(), limits.answer);

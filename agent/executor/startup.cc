@@ -66,7 +66,8 @@ absl::StatusOr<Sockets> TakeSockets(const Config& config) {
 absl::StatusOr<Belongings> OpenBelongings(const Config& config) {
   absl::StatusOr<PrivateKey> key = LoadReportKey(config.report_key);
   if (!key.ok()) return key.status();
-  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(config.state);
+  absl::StatusOr<std::unique_ptr<Journal>> journal =
+      Journal::Open(config.state, {.cluster = config.cluster, .node = config.node});
   if (!journal.ok()) return journal.status();
   return Belongings{.journal = *std::move(journal),
                     .signer = ReportSigner(*std::move(key), config.cluster, config.node)};

@@ -47,6 +47,7 @@ const std::function<bool(const std::string&)>* Taker(FrameType type, const Relay
   const auto* taker = type == FrameType::kProgress ? &options.on_progress
                       : type == FrameType::kWant   ? &options.on_want
                       : type == FrameType::kEnded  ? &options.on_ended
+                      : type == FrameType::kAudit  ? &options.on_audit
                                                    : nullptr;
   return taker != nullptr && *taker ? taker : nullptr;
 }

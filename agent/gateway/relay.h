@@ -25,6 +25,8 @@ struct RelayOptions {
   std::function<bool(const std::string& want)> on_want;
   // Takes the body of the frame that says how a command ended; likewise.
   std::function<bool(const std::string& ended)> on_ended = nullptr;
+  // Takes the body of each page of the audit record; likewise.
+  std::function<bool(const std::string& page)> on_audit = nullptr;
 };
 
 // Where the executor may or may not have the command, for messages.

@@ -12,6 +12,8 @@ namespace bpa::gateway {
 namespace {
 
 constexpr absl::Duration kGetReportTimeout = absl::Seconds(10);
+// For as much as a node keeps, to a bastion on a slow line.
+constexpr absl::Duration kGetAuditTimeout = absl::Minutes(5);
 constexpr size_t kCommandIdBytes = 36;
 
 absl::Time Deadline(const grpc::ServerContext& context, absl::Duration at_most) {
@@ -40,6 +42,13 @@ grpc::Status AgentService::GetReport(grpc::ServerContext* context,
   return Serve("GetReport", *context, peers_, request->command_id().size(), [&] {
     return RelayGetReport(*context, request->command_id(), *response->mutable_report_envelope());
   });
+}
+
+grpc::Status AgentService::GetAudit(grpc::ServerContext* context,
+                                    const v1::GetAuditRequest* request,
+                                    grpc::ServerWriter<v1::GetAuditResponse>* writer) {
+  return Serve("GetAudit", *context, peers_, request->ByteSizeLong(),
+               [&] { return RelayGetAudit(*context, *request, *writer); });
 }
 
 grpc::Status AgentService::Describe(grpc::ServerContext* context, const v1::DescribeRequest*,
@@ -77,6 +86,41 @@ absl::Status AgentService::RelayCommand(grpc::ServerContext& context, const std:
   response.set_report_envelope(*std::move(report));
   if (writer.Write(response)) return absl::OkStatus();
   return absl::CancelledError("the client left before it had the report");
+}
+
+absl::Status AgentService::RelayGetAudit(grpc::ServerContext& context,
+                                         const v1::GetAuditRequest& request,
+                                         grpc::ServerWriter<v1::GetAuditResponse>& writer) {
+  if (request.nonce().size() != kNonceBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("nonce: expected ", kNonceBytes, " bytes, not ", request.nonce().size()));
+  }
+  const RelaySlots::Slot slot(slots_);
+  if (absl::Status s = slot.status(); !s.ok()) return s;
+  bool readable = true;
+  const RelayOptions options{
+      .deadline = Deadline(context, kGetAuditTimeout),
+      .cancelled = [&context] { return context.IsCancelled(); },
+      .on_progress = nullptr,
+      .on_want = nullptr,
+      .on_audit =
+          [&](const std::string& page) {
+            v1::GetAuditResponse response;
+            readable = response.mutable_page()->ParseFromString(page);
+            return readable && writer.Write(response);
+          },
+  };
+  absl::StatusOr<std::string> head =
+      relay_.Run({.type = FrameType::kGetAudit,
+                  .body = EncodeAuditRequest(
+                      {.first_sequence = request.first_sequence(), .nonce = request.nonce()})},
+                 options);
+  if (!readable) return absl::InternalError("executor sent a page that cannot be read");
+  if (!head.ok()) return head.status();
+  v1::GetAuditResponse response;
+  response.set_head_envelope(*std::move(head));
+  if (writer.Write(response)) return absl::OkStatus();
+  return absl::CancelledError("the client left before it had the whole audit record");
 }
 
 absl::Status AgentService::RelayGetReport(grpc::ServerContext& context,

@@ -29,12 +29,16 @@ class AgentService final
                        grpc::ServerWriter<v1::ExecuteResponse>* writer) override;
   grpc::Status GetReport(grpc::ServerContext* context, const v1::GetReportRequest* request,
                          v1::GetReportResponse* response) override;
+  grpc::Status GetAudit(grpc::ServerContext* context, const v1::GetAuditRequest* request,
+                        grpc::ServerWriter<v1::GetAuditResponse>* writer) override;
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeResponse* response) override;
 
  private:
   absl::Status RelayCommand(grpc::ServerContext& context, const std::string& envelope,
                             grpc::ServerWriter<v1::ExecuteResponse>& writer, RequestNotes& notes);
+  absl::Status RelayGetAudit(grpc::ServerContext& context, const v1::GetAuditRequest& request,
+                             grpc::ServerWriter<v1::GetAuditResponse>& writer);
   absl::Status RelayGetReport(grpc::ServerContext& context, const std::string& command_id,
                               std::string& report);
 

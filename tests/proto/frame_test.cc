@@ -255,6 +255,19 @@ TEST_F(FrameSocketTest, ReadsTheGoldenVectorsOfAStaging) {
   EXPECT_EQ(EncodeFrame(content), Testdata("frame_content.bin"));
 }
 
+TEST_F(FrameSocketTest, ReadsTheGoldenVectorOfARequestForTheAuditRecord) {
+  SendRaw(Testdata("frame_get_audit.bin"));
+  const auto frame = ReadFrame(near(), Soon());
+  ASSERT_THAT(frame, IsOk());
+  const auto request = DecodeAuditRequest(frame->body);
+  ASSERT_THAT(request, IsOk());
+  EXPECT_EQ(request->first_sequence, 258u);
+  EXPECT_EQ(request->nonce, std::string(32, 'n'));
+  EXPECT_EQ(EncodeFrame({FrameType::kGetAudit, EncodeAuditRequest(*request)}),
+            Testdata("frame_get_audit.bin"));
+  EXPECT_FALSE(DecodeAuditRequest(frame->body + "x").ok());
+}
+
 TEST_F(FrameSocketTest, PassesTheLargestFrameThroughASmallBuffer) {
   const int small = 4096;
   ASSERT_EQ(setsockopt(far(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);

@@ -93,7 +93,8 @@ class NodeTest : public testing::Test {
   void OpenJournal() {
     executor_.reset();
     journal_.reset();
-    absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(config_.state);
+    absl::StatusOr<std::unique_ptr<Journal>> journal =
+        Journal::Open(config_.state, {config_.cluster, config_.node});
     ASSERT_THAT(journal, IsOk());
     journal_ = *std::move(journal);
     const auto plan =

@@ -176,6 +176,25 @@ TEST_F(ServerTest, SaysHowACommandEndedBeforeItAnswers) {
   EXPECT_FALSE(asking.ended().has_value()) << "nothing ends by being asked about";
 }
 
+TEST_F(ServerTest, SendsTheAuditRecordInPagesAndThenItsHead) {
+  StartServer();
+  ASSERT_THAT(Ask(FrameType::kExecute, Sign(NewCommand(1))), IsOk());
+  Peer peer(path_);
+  ASSERT_THAT(peer.Send(FrameType::kGetAudit,
+                        EncodeAuditRequest({.first_sequence = 1, .nonce = std::string(32, 'n')})),
+              IsOk());
+  const absl::StatusOr<Frame> first = ReadFrame(peer.fd(), absl::Now() + kPatience);
+  ASSERT_THAT(first, IsOk());
+  EXPECT_EQ(first->type, FrameType::kAudit);
+  v1::AuditPage page;
+  ASSERT_TRUE(page.ParseFromString(first->body));
+  EXPECT_EQ(page.entries_size(), 2);
+  const absl::StatusOr<Frame> last = ReadFrame(peer.fd(), absl::Now() + kPatience);
+  ASSERT_THAT(last, IsOk());
+  EXPECT_EQ(last->type, FrameType::kReport);
+  EXPECT_EQ(DecodeEnvelope(last->body)->payload_type, kAuditHeadPayloadType);
+}
+
 TEST_F(ServerTest, RefusesAPeerThatIsNotTheGatewayWithoutReadingIt) {
   options_.gateway = geteuid() + 1;
   StartServer();

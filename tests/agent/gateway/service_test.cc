@@ -39,6 +39,24 @@ class ServiceTest : public ServerFixture {
     return status;
   }
 
+  grpc::Status GetAudit(uint64_t first, const std::string& nonce, std::vector<uint64_t>* sequences,
+                        std::string* head) const {
+    grpc::ClientContext context;
+    v1::GetAuditRequest request;
+    request.set_first_sequence(first);
+    request.set_nonce(nonce);
+    const auto stub = Controller();
+    const auto reader = stub->GetAudit(&context, request);
+    v1::GetAuditResponse response;
+    while (reader->Read(&response)) {
+      for (const v1::AuditEntry& entry : response.page().entries()) {
+        sequences->push_back(entry.sequence());
+      }
+      if (response.has_head_envelope()) *head = response.head_envelope();
+    }
+    return reader->Finish();
+  }
+
   grpc::Status Health(const std::string& service, HealthCheckResponse* response) const {
     grpc::ClientContext context;
     grpc::health::v1::HealthCheckRequest request;
@@ -119,6 +137,51 @@ TEST_F(ServiceTest, FetchesAStoredReport) {
   std::string report;
   ASSERT_TRUE(GetReport(kCommandId, &report).ok());
   EXPECT_EQ(report, std::string("stored ") + kCommandId);
+}
+
+TEST_F(ServiceTest, RelaysTheAuditRecordPageByPageAndThenItsHead) {
+  const std::string nonce(kNonceBytes, 'n');
+  StartWith([&](int fd, const Frame& request) {
+    EXPECT_EQ(request.type, FrameType::kGetAudit);
+    const auto asked = DecodeAuditRequest(request.body);
+    ASSERT_TRUE(asked.ok());
+    EXPECT_EQ(asked->first_sequence, 7u);
+    EXPECT_EQ(asked->nonce, nonce);
+    v1::AuditPage page;
+    page.add_entries()->set_sequence(7);
+    Send(fd, FrameType::kAudit, page.SerializeAsString());
+    page.mutable_entries(0)->set_sequence(8);
+    Send(fd, FrameType::kAudit, page.SerializeAsString());
+    Send(fd, FrameType::kReport, "head");
+  });
+  std::vector<uint64_t> sequences;
+  std::string head;
+  EXPECT_TRUE(GetAudit(7, nonce, &sequences, &head).ok());
+  EXPECT_THAT(sequences, testing::ElementsAre(7, 8));
+  EXPECT_EQ(head, "head");
+}
+
+TEST_F(ServiceTest, RefusesARequestForTheAuditRecordWithoutItsNonce) {
+  StartWith([](int fd, const Frame&) { Send(fd, FrameType::kReport, "head"); });
+  std::vector<uint64_t> sequences;
+  std::string head;
+  EXPECT_EQ(GetAudit(1, "", &sequences, &head).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(GetAudit(1, std::string(33, 'n'), &sequences, &head).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(executor_->connections(), 0);
+}
+
+TEST_F(ServiceTest, TellsAnExecutorsUnreadablePageAndItsRefusal) {
+  std::atomic<int> calls = 0;
+  StartWith([&](int fd, const Frame&) {
+    if (calls++ == 0) Send(fd, FrameType::kAudit, "\xff no page");
+    Send(fd, FrameType::kError, EncodeError(absl::AbortedError("ask again")));
+  });
+  const std::string nonce(kNonceBytes, 'n');
+  std::vector<uint64_t> sequences;
+  std::string head;
+  EXPECT_EQ(GetAudit(1, nonce, &sequences, &head).error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(GetAudit(1, nonce, &sequences, &head).error_code(), grpc::StatusCode::ABORTED);
 }
 
 TEST_F(ServiceTest, RefusesWhatIsNoCommandId) {

@@ -91,6 +91,13 @@ frame 4 "$work/body" >frame_content.bin
 printf 'images/a.tar changed while it was read' >"$work/body"
 frame 5 "$work/body" >frame_abandoned.bin
 
+# The audit record from entry 258 on, with a nonce of 32 times n.
+{
+  printf '\0\0\0\0\0\0\x01\x02'
+  for _ in {1..32}; do printf n; done
+} >"$work/body"
+frame 7 "$work/body" >frame_get_audit.bin
+
 # A change: kind 4 (sysctl), name, aspect, before, after.
 {
   u32 4
