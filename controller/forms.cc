@@ -176,6 +176,19 @@ std::string AccountProblem(const std::string& account) {
   return "";
 }
 
+std::string UnitProblem(const std::string& unit) {
+  // systemd.unit(5), without the backslash, which fstab would want escaped.
+  static constexpr std::string_view kOtherCharacters = ":-_.@";
+  const auto is_fine = [](char c) {
+    return absl::ascii_isalnum(c) || kOtherCharacters.find(c) != std::string_view::npos;
+  };
+  if (unit.size() > 255 || !All(unit, is_fine) || unit.starts_with(".") ||
+      !(unit.ends_with(".service") || unit.ends_with(".target"))) {
+    return "is no service or target, such as kubelet.service";
+  }
+  return "";
+}
+
 std::string MountOptionsProblem(const std::string& options) {
   static constexpr std::string_view kOtherCharacters = "=.:_/@%+-,";
   if (options.size() > kMaxMountOptionsBytes) {

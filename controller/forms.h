@@ -36,6 +36,9 @@ std::string SysctlValueProblem(const std::string& value);
 // A user's or group's name or decimal number.
 std::string AccountProblem(const std::string& account);
 
+// A systemd service or target, such as "kubelet.service".
+std::string UnitProblem(const std::string& unit);
+
 // Comma-separated fstab options, none of them the agent's own.
 std::string MountOptionsProblem(const std::string& options);
 

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -89,9 +91,46 @@ absl::Status ParseVolumeChoices(const Value& entry, v1::Volume* volume) {
   return absl::OkStatus();
 }
 
+constexpr size_t kMaxRequiredBy = 8;
+
+// fstab's own way of saying it (systemd.mount(5)), so that it comes and goes with the agent's line:
+// the units start after the mount and not at all without it. Named so, systemd no longer starts the
+// mount for local-fs.target by itself; that is asked for besides.
+absl::Status ParseRequiredBy(const Value& entry, v1::Volume* volume) {
+  const absl::StatusOr<std::vector<Value>> units = entry.List(kMaxRequiredBy);
+  if (!units.ok()) return units.status();
+  if (units->empty()) return absl::OkStatus();
+  std::string options =
+      absl::StrCat(volume->mount_options().empty() ? "defaults" : volume->mount_options(),
+                   ",x-systemd.wanted-by=local-fs.target");
+  for (const Value& value : *units) {
+    absl::StatusOr<std::string> unit = value.String();
+    if (!unit.ok()) return unit.status();
+    const std::string problem = UnitProblem(*unit);
+    if (!problem.empty()) return value.Error(absl::StrCat("'", *unit, "' ", problem));
+    absl::StrAppend(&options, ",x-systemd.required-by=", *unit, ",x-systemd.before=", *unit);
+  }
+  if (options.size() > kMaxMountOptionsBytes) return entry.Error("makes fstab's line too long");
+  volume->set_mount_options(options);
+  return absl::OkStatus();
+}
+
+absl::Status ParseMountOptions(const Value& entry, v1::Volume* volume) {
+  if (const auto value = entry.Find("mount_options")) {
+    absl::StatusOr<std::string> options = value->String();
+    if (!options.ok()) return options.status();
+    const std::string problem = MountOptionsProblem(*options);
+    if (!problem.empty()) return value->Error(absl::StrCat("'", *options, "' ", problem));
+    volume->set_mount_options(*options);
+  }
+  const auto value = entry.Find("required_by");
+  return value.has_value() ? ParseRequiredBy(*value, volume) : absl::OkStatus();
+}
+
 absl::Status ParseVolume(const std::string& mount_point, const Value& entry, v1::Role* role) {
-  absl::Status status = entry.ExpectKeys({"filesystem", "existing_content", "format", "grow",
-                                          "mount_options", "attach_timeout", "device_timeout"});
+  absl::Status status =
+      entry.ExpectKeys({"filesystem", "existing_content", "format", "grow", "mount_options",
+                        "required_by", "attach_timeout", "device_timeout"});
   if (!status.ok()) return status;
   if (const std::string problem = PathProblem(mount_point); !problem.empty()) {
     return entry.Error(absl::StrCat("mount point '", mount_point, "' ", problem));
@@ -111,13 +150,8 @@ absl::Status ParseVolume(const std::string& mount_point, const Value& entry, v1:
     if (!grow.ok()) return grow.status();
     volume->set_grow(*grow);
   }
-  if (const auto value = entry.Find("mount_options")) {
-    absl::StatusOr<std::string> options = value->String();
-    if (!options.ok()) return options.status();
-    const std::string problem = MountOptionsProblem(*options);
-    if (!problem.empty()) return value->Error(absl::StrCat("'", *options, "' ", problem));
-    volume->set_mount_options(*options);
-  }
+  status = ParseMountOptions(entry, volume);
+  if (!status.ok()) return status;
   uint32_t attach = 0;
   uint32_t device = 0;
   status = Seconds(entry.Find("attach_timeout"), kMaxAttachTimeoutSeconds, &attach);

@@ -93,6 +93,30 @@ TEST(ClusterTest, ReadsEverythingARoleCanSay) {
   EXPECT_EQ(cluster->roles[1].sysctls(0).exactly(), "1");
 }
 
+TEST(ClusterTest, UnitsThatMustNotStartWithoutTheVolumeAreNamedInFstabsOptions) {
+  const auto options = [](const std::string& volume) {
+    const auto cluster = ParseCluster(
+        absl::StrCat(
+            "cluster: c\nnodes: {n: {address: a, role: r, volumes: {/opt: vol-01234567}}}\n"
+            "roles: {r: {volumes: {/opt: {",
+            volume, "}}}}\n"),
+        "cluster.yaml");
+    return cluster.ok() ? cluster->roles[0].volumes(0).mount_options() : Message(cluster.status());
+  };
+  EXPECT_EQ(options("filesystem: xfs, required_by: [kubelet.service]"),
+            "defaults,x-systemd.wanted-by=local-fs.target,x-systemd.required-by=kubelet.service,"
+            "x-systemd.before=kubelet.service");
+  EXPECT_EQ(
+      options("filesystem: xfs, mount_options: noatime, required_by: [a.target, b@c.service]"),
+      "noatime,x-systemd.wanted-by=local-fs.target,x-systemd.required-by=a.target,"
+      "x-systemd.before=a.target,x-systemd.required-by=b@c.service,x-systemd.before=b@c.service");
+  EXPECT_EQ(options("filesystem: xfs, required_by: []"), "");
+  EXPECT_THAT(options("filesystem: xfs, required_by: [kubelet]"),
+              testing::HasSubstr("'kubelet' is no service or target, such as kubelet.service"));
+  EXPECT_THAT(options("filesystem: xfs, required_by: ['x.service,suid']"),
+              testing::HasSubstr("is no service or target"));
+}
+
 TEST(ClusterTest, LeavesWhatIsNotSaidAtItsSafeDefault) {
   const auto cluster = ParseCluster(
       "cluster: c\nnodes: {n: {address: a, role: r, volumes: {/data: vol-01234567}}}\n"
