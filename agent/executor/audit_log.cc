@@ -1,6 +1,6 @@
 #include "agent/executor/audit_log.h"
 
-#include <utility>
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -84,16 +84,15 @@ absl::Status AuditLog::Store(SqliteDatabase& database, const State& state) const
 }
 
 absl::Status AuditLog::AddEntry(SqliteDatabase& database, State& state,
-                                const v1::AuditRecord& record) const {
-  const std::string bytes = record.SerializeAsString();
-  state.head = AuditChainNext(state.head, bytes);
+                                const std::string& record) const {
+  state.head = AuditChainNext(state.head, record);
   absl::StatusOr<SqliteStatement> insert = database.Prepare("INSERT INTO audit VALUES (?, ?, ?)");
   if (!insert.ok()) return insert.status();
   absl::Status s = insert->BindInt(1, static_cast<int64_t>(state.head.sequence))
-                       .BindBlob(2, bytes)
+                       .BindBlob(2, record)
                        .BindBlob(3, Bytes(state.head.chain))
                        .Run();
-  state.bytes += bytes.size();
+  state.bytes += record.size();
   while (s.ok() &&
          (state.head.sequence - state.before_first.sequence > limits_.entries ||
           state.bytes > limits_.bytes) &&
@@ -125,7 +124,7 @@ absl::Status AuditLog::Append(SqliteDatabase& database, const v1::AuditRecord& r
   absl::StatusOr<State> state = Load(database);
   if (!state.ok()) return state.status();
   absl::Status s = AddDue(database, *state, record.at_unix_millis());
-  if (s.ok()) s = AddEntry(database, *state, record);
+  if (s.ok()) s = AddEntry(database, *state, record.SerializeAsString());
   return s.ok() ? Store(database, *state) : s;
 }
 
@@ -140,7 +139,8 @@ absl::Status AuditLog::AppendRefusal(SqliteDatabase& database, const v1::AuditRe
   }
   const bool listed = state->refusals < limits_.refusals_per_hour;
   if (listed) ++state->refusals;
-  absl::Status s = listed ? AddEntry(database, *state, record) : Count(database, record);
+  absl::Status s =
+      listed ? AddEntry(database, *state, record.SerializeAsString()) : Count(database, record);
   return s.ok() ? Store(database, *state) : s;
 }
 
@@ -165,31 +165,29 @@ absl::Status AuditLog::AppendDue(SqliteDatabase& database, absl::Time now) {
 absl::Status AuditLog::AddDue(SqliteDatabase& database, State& state, int64_t now) const {
   // A clock that was set back must not keep a count from ever being due.
   absl::StatusOr<SqliteStatement> query = database.Prepare(
-      "SELECT reason, refusals, first_at, last FROM audit_refusals "
+      "SELECT refusals, first_at, last FROM audit_refusals "
       "WHERE first_at <= ?1 OR first_at > ?2 ORDER BY reason");
   if (!query.ok()) return query.status();
   query->BindInt(1, now - kHourMillis).BindInt(2, now);
-  std::vector<v1::AuditRecord> due;
+  std::vector<std::string> due;
   absl::StatusOr<bool> more = query->Step();
   for (; more.ok() && *more; more = query->Step()) {
-    v1::AuditRecord& record = due.emplace_back();
-    if (!record.ParseFromString(query->Bytes(3))) {
-      record.set_message("what the last of them was is unreadable");
-    }
-    record.set_event(v1::AUDIT_EVENT_REFUSED);
-    record.set_refusal(static_cast<v1::RefusalReason>(query->Int(0)));
-    record.set_refusals(static_cast<uint64_t>(query->Int(1)));
-    record.set_first_at_unix_millis(query->Int(2));
+    v1::AuditRecord count;
+    count.set_refusals(static_cast<uint64_t>(query->Int(0)));
+    count.set_first_at_unix_millis(query->Int(1));
+    // Serialized messages one after the other are one message with the fields of both: nothing has
+    // to be parsed here.
+    due.push_back(query->Bytes(2) + count.SerializeAsString());
   }
   if (!more.ok()) return more.status();
-  for (const v1::AuditRecord& record : due) {
+  if (due.empty()) return absl::OkStatus();
+  for (const std::string& record : due) {
     if (absl::Status s = AddEntry(database, state, record); !s.ok()) return s;
-    absl::StatusOr<SqliteStatement> drop =
-        database.Prepare("DELETE FROM audit_refusals WHERE reason = ?");
-    if (!drop.ok()) return drop.status();
-    if (absl::Status s = drop->BindInt(1, record.refusal()).Run(); !s.ok()) return s;
   }
-  return absl::OkStatus();
+  absl::StatusOr<SqliteStatement> drop =
+      database.Prepare("DELETE FROM audit_refusals WHERE first_at <= ?1 OR first_at > ?2");
+  if (!drop.ok()) return drop.status();
+  return drop->BindInt(1, now - kHourMillis).BindInt(2, now).Run();
 }
 
 absl::StatusOr<AuditPart> AuditLog::Read(SqliteDatabase& database, uint64_t first_sequence) const {

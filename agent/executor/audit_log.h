@@ -73,8 +73,8 @@ class AuditLog {
 
   absl::StatusOr<State> Load(SqliteDatabase& database) const;
   absl::Status Store(SqliteDatabase& database, const State& state) const;
-  absl::Status AddEntry(SqliteDatabase& database, State& state,
-                        const v1::AuditRecord& record) const;
+  // `record`: a serialized AuditRecord.
+  absl::Status AddEntry(SqliteDatabase& database, State& state, const std::string& record) const;
   absl::Status DropOldest(SqliteDatabase& database, State& state) const;
   absl::Status AddDue(SqliteDatabase& database, State& state, int64_t now) const;
   absl::Status Count(SqliteDatabase& database, const v1::AuditRecord& record) const;
