@@ -13,7 +13,7 @@ target_compile_options(
     -Wno-missing-field-initializers # designated initializers leave the rest at their defaults
     -fstack-protector-strong)
 if(NOT BPA_SANITIZERS)
-  target_compile_options(bpa_options INTERFACE $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2>)
+  add_compile_options($<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2>)
 endif()
 target_link_options(bpa_options INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
 
