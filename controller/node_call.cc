@@ -164,8 +164,9 @@ bool NodeCall::MaySendAgain() const {
 
 // The connection failed or was cut.
 NodeCall::Verdict NodeCall::OnLost(const std::string& why) {
-  // However long it was silent before it was given up.
-  if (staging() && answered_) connect_deadline_ = absl::Now() + context_.options.connect_timeout;
+  // However long it was silent before the connection was lost: over one long resource (a copy of
+  // terabytes) a node says nothing.
+  if (!NeverConnected()) connect_deadline_ = absl::Now() + context_.options.connect_timeout;
   if (MaySendAgain()) {
     --attempts_left_;
     return SendAgainAfterPause();

@@ -152,6 +152,18 @@ TEST_F(FleetTest, SendsTheSameBytesAgainAfterAStreamThatWasCut) {
   EXPECT_THAT(fleet[0].received(), ElementsAre(envelope_, envelope_, envelope_));
 }
 
+TEST_F(FleetTest, SendsAgainHoweverLongTheNodeWasSilentBeforeTheStreamWasCut) {
+  FakeFleet fleet(1);
+  options_.connect_timeout = absl::Seconds(2);
+  fleet[0].Behave([](FakeNode& node, const FakeCall& call) {
+    if (call.attempt > 1) return Answer(node, call);
+    absl::SleepFor(absl::Milliseconds(2500));
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "gateway stopped");
+  });
+  const std::vector<NodeResult> results = Run(fleet);
+  EXPECT_EQ(results[0].state, NodeState::kReported) << results[0].status;
+}
+
 TEST_F(FleetTest, GivesUpAfterTheRetriesAndSaysThatSendingAgainIsSafe) {
   FakeFleet fleet(1);
   options_.retries = 1;
