@@ -37,8 +37,12 @@ absl::StatusCode CodeOf(sqlite3* database) {
 
 absl::Status LastError(sqlite3* database) {
   const char* path = sqlite3_db_filename(database, "main");
-  return absl::Status(CodeOf(database), absl::StrCat(path == nullptr ? "database" : path, ": ",
-                                                     sqlite3_errmsg(database)));
+  const absl::StatusCode code = CodeOf(database);
+  const char* remedy = code == absl::StatusCode::kResourceExhausted
+                           ? "; make room on the filesystem that holds it, then run again"
+                           : "";
+  return absl::Status(code, absl::StrCat(path == nullptr ? "database" : path, ": ",
+                                         sqlite3_errmsg(database), remedy));
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ absl::Status Serve(const Config& config) {
     log->error("{}", std::string(own.status().message()));
     handler = std::make_unique<RefusingHandler>(own.status());
   }
-  Server server(sockets->listener, sockets->stop, *handler, MakeServerOptions(*sockets, config),
-                *log);
+  Server server(sockets->listener, sockets->stop, *handler,
+                MakeServerOptions(*sockets, config, own.status()), *log);
   NotifyReady();
   absl::Status status = server.Run();
   NotifyStopping();

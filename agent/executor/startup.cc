@@ -96,8 +96,10 @@ std::unique_ptr<spdlog::logger> MakeLog() {
   return log;
 }
 
-ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config) {
-  ServerOptions options = {.gateway = sockets.gateway, .idle_timeout = config.idle_timeout};
+ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config,
+                                const absl::Status& own) {
+  ServerOptions options = {.gateway = sockets.gateway,
+                           .idle_timeout = own.ok() ? config.idle_timeout : absl::ZeroDuration()};
   uint64_t micros = 0;
   if (sd_watchdog_enabled(/*unset_environment=*/1, &micros) > 0) {
     options.beat_interval = absl::Microseconds(static_cast<int64_t>(micros / 2));

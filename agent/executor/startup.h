@@ -43,7 +43,10 @@ absl::Status CheckSurroundings(const Config& config);
 std::unique_ptr<spdlog::logger> MakeLog();
 
 // Whom to serve and for how long; beats twice as often as the service manager's watchdog asks.
-ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config);
+// `own` is what OpenBelongings said: where it failed the executor leaves as soon as nobody is
+// connected, so that the next command finds out anew.
+ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config,
+                                const absl::Status& own);
 
 // Tells the service manager, if there is one.
 void NotifyReady();
