@@ -80,7 +80,11 @@ ask() {
     fail "$1: bpactl exits with $code: $(cat "$root_work.ask")"
   rm -f "$root_work.ask"
 }
-kept() { in_root find /etc/bpa-agent /var/lib/bpa-agent -type f ! -name '*-wal' ! -name '*-shm' -exec sha256sum {} + | sort; }
+# What of ours an upgrade keeps: every byte of /etc/bpa-agent, and the journal's very file.
+kept() {
+  in_root find /etc/bpa-agent -type f -exec sha256sum {} + | sort
+  in_root find /var/lib/bpa-agent -name '*.db' -printf '%p %i\n' | sort
+}
 
 configure
 ask "a plan on the installed node"
