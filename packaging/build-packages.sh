@@ -1,21 +1,28 @@
 #!/usr/bin/env bash
-# Builds the programs for release and packs them: bpa-agent and bpactl, each as .deb and .rpm, into
-# build/packages. Needs what install-build-deps.sh --packages installs.
+# Builds the programs for release and packs them: bpa-agent and bpactl, each as .deb and .rpm.
+#
+#   build-packages.sh          into build/packages; needs what install-build-deps.sh --packages installs
+#   build-packages.sh arm64    into build/packages-arm64; needs besides what
+#                              packaging/cmake/aarch64.cmake says
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+case "$#:${1:-}" in
+  0:) preset=release output=build/packages ;;
+  1:arm64) preset=arm64 output=build/packages-arm64 ;;
+  *)
+    sed -n '4,6s/^# \{0,1\}//p' "$0" >&2
+    exit 1
+    ;;
+esac
 command -v rpmbuild >/dev/null || {
   echo "build-packages.sh: no rpmbuild here: run packaging/install-build-deps.sh --packages" >&2
   exit 1
 }
-[[ $# -eq 0 ]] || {
-  echo "usage: build-packages.sh" >&2
-  exit 1
-}
 
-cmake --preset release
-cmake --build build/release --target shipped
-rm -rf build/packages
-cpack --config build/release/CPackConfig.cmake -G "DEB;RPM" -B "$PWD/build/packages"
-rm -rf build/packages/_CPack_Packages
-ls -l build/packages
+cmake --preset "$preset"
+cmake --build "build/$preset" --target shipped
+rm -rf "$output"
+cpack --config "build/$preset/CPackConfig.cmake" -G "DEB;RPM" -B "$PWD/$output"
+rm -rf "$output/_CPack_Packages"
+ls -l "$output"
