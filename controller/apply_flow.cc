@@ -80,9 +80,12 @@ absl::StatusOr<std::vector<Node>> NodesOfPlan(const Session& session, const Flee
   return nodes;
 }
 
-int WriteCommand(const GlobalOptions& global, const FleetRequest& request,
+int WriteCommand(const GlobalOptions& global, const Session& session, const FleetRequest& request,
                  const SignedCommand& command) {
   const std::string& file = request.write_file;
+  if (absl::Status kept = session.KeepUnsent(command); !kept.ok()) {
+    return ReportError(global, kept);
+  }
   if (absl::Status written = WriteFileDurably(file, command.envelope, kCommandFileMode);
       !written.ok()) {
     return ReportError(global, written);
@@ -179,7 +182,7 @@ int ApplyAtOnce(const GlobalOptions& global, const Session& session, const Fleet
   }
   absl::StatusOr<SignedCommand> command = session.Sign(nodes, options);
   if (!command.ok()) return ReportError(global, command.status());
-  if (!request.write_file.empty()) return WriteCommand(global, request, *command);
+  if (!request.write_file.empty()) return WriteCommand(global, session, request, *command);
   return SendAndReport(global, session,
                        {.nodes = nodes, .command = *std::move(command), .options = request.fleet});
 }

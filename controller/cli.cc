@@ -9,10 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "controller/apply.h"
 #include "controller/dirs.h"
+#include "controller/history.h"
 #include "controller/init.h"
 #include "controller/mount.h"
 #include "controller/nodes.h"
 #include "controller/plan.h"
+#include "controller/show.h"
 #include "controller/sign.h"
 #include "controller/stage.h"
 #include "controller/sysctl.h"
@@ -57,7 +59,16 @@ void RegisterVerbs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   RegisterDirs(app, global, exit_code);
   RegisterMount(app, global, exit_code);
   RegisterSign(app, global, exit_code);
+  RegisterHistory(app, global, exit_code);
+  RegisterShow(app, global, exit_code);
   RegisterVersion(app, global, exit_code);
+}
+
+// Before any callback runs.
+void NoteVerb(CLI::App& app, GlobalOptions& global) {
+  for (CLI::App* verb : app.get_subcommands({})) {
+    verb->preparse_callback([&global, verb](size_t) { global.verb = verb->get_name(); });
+  }
 }
 
 // CLI11 only says that a verb is missing, also when one is misspelt.
@@ -87,6 +98,7 @@ int RunCommandLine(int argc, const char* const* argv, GlobalOptions& global) {
   app.fallthrough();
   AddGlobalOptions(app, global);
   RegisterVerbs(app, global, &exit_code);
+  NoteVerb(app, global);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError& error) {

@@ -104,13 +104,22 @@ absl::StatusOr<PublicKey> Home::ReadReportKey(const std::string& node) const {
                             "the node's report key is not known here; run `bpactl init`");
 }
 
-absl::Status Home::SaveCommand(const std::string& command_id, std::string_view envelope) const {
+std::string Home::CommandDirectory(const std::string& command_id) const {
+  return absl::StrCat(path_, "/commands/", command_id);
+}
+
+absl::StatusOr<std::string> Home::MakeCommandDirectory(const std::string& command_id) const {
   if (absl::Status status = CheckFileName(command_id); !status.ok()) return status;
-  const std::string commands = path_ + "/commands";
-  if (auto made = MakePrivateDirectory(commands); !made.ok()) return made.status();
-  const std::string directory = absl::StrCat(commands, "/", command_id);
+  if (auto made = MakePrivateDirectory(path_ + "/commands"); !made.ok()) return made.status();
+  std::string directory = CommandDirectory(command_id);
   if (auto made = MakePrivateDirectory(directory); !made.ok()) return made.status();
-  return WriteFileDurably(directory + "/command.dsse", envelope, kFileMode);
+  return directory;
+}
+
+absl::Status Home::SaveCommand(const std::string& command_id, std::string_view envelope) const {
+  absl::StatusOr<std::string> directory = MakeCommandDirectory(command_id);
+  if (!directory.ok()) return directory.status();
+  return WriteFileDurably(*directory + "/command.dsse", envelope, kFileMode);
 }
 
 absl::Status Home::SaveReport(const std::string& command_id, const std::string& node,

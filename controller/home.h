@@ -8,6 +8,9 @@
 //   nodes/<name>/agent/              what goes to the node's /etc/bpa-agent
 //   commands/<id>/command.dsse       every command sent, as signed
 //   commands/<id>/<node>.report.dsse the signed report, as received
+//   commands/<id>/run.jsonl          what happened, event by event (history/run_log.h)
+//   history.db                       an index of commands/ (history/history_index.h)
+//   trusted-signers.d/<name>.pem     optional: keys of others who sign, to tell their signatures
 #ifndef BPA_CONTROLLER_HOME_H_
 #define BPA_CONTROLLER_HOME_H_
 
@@ -43,6 +46,10 @@ class Home {
   absl::StatusOr<ClientIdentity> ReadClientIdentity() const;
   absl::StatusOr<PrivateKey> ReadSigningKey() const;
   absl::StatusOr<PublicKey> ReadReportKey(const std::string& node) const;
+
+  // Where a command and its reports are kept; `id` is a file's name, which Make... checks.
+  std::string CommandDirectory(const std::string& command_id) const;
+  absl::StatusOr<std::string> MakeCommandDirectory(const std::string& command_id) const;
 
   // Keeps a signed command before it is sent, and a report as received. Durable.
   absl::Status SaveCommand(const std::string& command_id, std::string_view envelope) const;

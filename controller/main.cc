@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "controller/cli.h"
+#include "controller/table.h"
 
 namespace {
 
@@ -29,6 +30,7 @@ int main(int argc, char** argv) {
   SilenceGrpc();
   bpa::controller::GlobalOptions global(std::cin, std::cout, std::cerr);
   global.color = WantsColor();
+  global.columns = bpa::controller::SizeOfTerminal(STDOUT_FILENO).columns;
   global.interactive = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
   global.progress_terminal = isatty(STDERR_FILENO) != 0;
   const int exit_code = bpa::controller::RunCommandLine(argc, argv, global);

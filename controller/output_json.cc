@@ -12,11 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string Rfc3339(int64_t unix_millis) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMillis(unix_millis),
-                          absl::UTCTimeZone());
-}
-
 Json ToJson(const v1::ResourceResult& resource) {
   Json changes = Json::array();
   for (const v1::Change& change : resource.changes()) {
@@ -33,33 +28,6 @@ Json ToJson(const v1::ResourceResult& resource) {
           {"changes", std::move(changes)}};
 }
 
-Json ToJson(const v1::Report& report) {
-  const Counts counts = CountResources(report);
-  Json resources = Json::array();
-  for (const v1::ResourceResult& resource : report.resources()) {
-    resources.push_back(ToJson(resource));
-  }
-  return {{"command_id", report.command_id()},
-          {"mode", ModeWord(report.mode())},
-          {"outcome", OutcomeWord(report.outcome())},
-          {"started_at", Rfc3339(report.started_at_unix_millis())},
-          {"finished_at", Rfc3339(report.finished_at_unix_millis())},
-          {"agent_version", report.agent_version()},
-          {"signers", std::vector<std::string>(report.signers().begin(), report.signers().end())},
-          {"counts",
-           {{"ok", counts.ok},
-            {"changed", counts.changed},
-            {"would_change", counts.would_change},
-            {"failed", counts.failed},
-            {"skipped", counts.skipped}}},
-          {"resources", std::move(resources)}};
-}
-
-// Rounded to microseconds: more digits would be noise.
-double Seconds(absl::Duration duration) {
-  return std::round(absl::ToDoubleSeconds(duration) * 1e6) / 1e6;
-}
-
 Json ToJson(const NodeResult& result) {
   const bool reported = result.state == NodeState::kReported;
   Json node = {{"node", result.node},
@@ -67,7 +35,7 @@ Json ToJson(const NodeResult& result) {
                {"code", absl::StatusCodeToString(result.status.code())},
                {"message", std::string(result.status.message())},
                {"elapsed_seconds", Seconds(result.elapsed)},
-               {"report", reported ? ToJson(result.report) : Json(nullptr)}};
+               {"report", reported ? ReportAsJson(result.report) : Json(nullptr)}};
   // Of a staging only.
   for (const auto& [destination, package] : result.packages) {
     node["packages"].push_back({{"destination", destination},
@@ -101,6 +69,39 @@ Json ToJson(const Node& node, const DescribeResult& result, absl::Time now) {
 }
 
 }  // namespace
+
+std::string Rfc3339(int64_t unix_millis) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMillis(unix_millis),
+                          absl::UTCTimeZone());
+}
+
+double Seconds(absl::Duration duration) {
+  return std::round(absl::ToDoubleSeconds(duration) * 1e6) / 1e6;
+}
+
+Json CountsAsJson(const Counts& counts) {
+  return {{"ok", counts.ok},
+          {"changed", counts.changed},
+          {"would_change", counts.would_change},
+          {"failed", counts.failed},
+          {"skipped", counts.skipped}};
+}
+
+Json ReportAsJson(const v1::Report& report) {
+  Json resources = Json::array();
+  for (const v1::ResourceResult& resource : report.resources()) {
+    resources.push_back(ToJson(resource));
+  }
+  return {{"command_id", report.command_id()},
+          {"mode", ModeWord(report.mode())},
+          {"outcome", OutcomeWord(report.outcome())},
+          {"started_at", Rfc3339(report.started_at_unix_millis())},
+          {"finished_at", Rfc3339(report.finished_at_unix_millis())},
+          {"agent_version", report.agent_version()},
+          {"signers", std::vector<std::string>(report.signers().begin(), report.signers().end())},
+          {"counts", CountsAsJson(CountResources(report))},
+          {"resources", std::move(resources)}};
+}
 
 std::string ToText(const Json& document) {
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -35,6 +35,7 @@
 #include "absl/time/time.h"
 #include "bpa/v1/command.pb.h"
 #include "controller/fleet.h"
+#include "controller/report_text.h"
 
 namespace bpa::controller {
 
@@ -48,6 +49,13 @@ std::string DescriptionsAsJson(const std::vector<Node>& nodes,
 
 // Indented, with a final line feed.
 std::string ToText(const nlohmann::ordered_json& document);
+
+// Parts of the documents. In UTC, with milliseconds.
+std::string Rfc3339(int64_t unix_millis);
+// Rounded to microseconds: more digits would be noise.
+double Seconds(absl::Duration duration);
+nlohmann::ordered_json CountsAsJson(const Counts& counts);
+nlohmann::ordered_json ReportAsJson(const v1::Report& report);
 
 // Whole days, rounded down.
 int64_t CertificateDaysLeft(const v1::DescribeResponse& description, absl::Time now);

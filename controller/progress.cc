@@ -1,8 +1,5 @@
 #include "controller/progress.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <ostream>
@@ -13,6 +10,7 @@
 #include "controller/exit_code.h"
 #include "controller/render_recap.h"
 #include "controller/report_text.h"
+#include "controller/table.h"
 
 namespace bpa::controller {
 namespace {
@@ -42,12 +40,12 @@ std::string Subject(const v1::Progress& progress) {
 ProgressOptions ProgressFor(int fd, bool color) {
   ProgressOptions options{.color = color};
   const char* term = std::getenv("TERM");
-  winsize size{};
-  if (isatty(fd) == 0 || term == nullptr || std::string_view(term) == "dumb") return options;
-  if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return options;
+  if (term == nullptr || std::string_view(term) == "dumb") return options;
+  const TerminalSize size = SizeOfTerminal(fd);
+  if (size.columns == 0 || size.rows == 0) return options;
   options.style = ProgressStyle::kLive;
-  options.columns = size.ws_col;
-  options.rows = size.ws_row;
+  options.columns = size.columns;
+  options.rows = size.rows;
   return options;
 }
 

@@ -22,12 +22,6 @@ bool IsNothing(const std::string& state) {
                      [&](const char* word) { return state == word; });
 }
 
-char Mark(v1::ResourceKind kind, const v1::Change& change) {
-  if (kind == v1::RESOURCE_KIND_RESET) return '-';
-  if (IsNothing(change.before())) return '+';
-  return IsNothing(change.after()) ? '-' : '~';
-}
-
 Color MarkColor(char mark) {
   if (mark == '+') return Color::kGreen;
   return mark == '~' ? Color::kYellow : Color::kRed;
@@ -41,25 +35,6 @@ bool Shown(const v1::ResourceResult& resource) {
   return resource.status() == v1::RESOURCE_STATUS_WOULD_CHANGE ||
          resource.status() == v1::RESOURCE_STATUS_CHANGED ||
          resource.status() == v1::RESOURCE_STATUS_FAILED;
-}
-
-std::string RenderResource(const v1::ResourceResult& resource, bool color) {
-  std::string text =
-      absl::StrCat("  ", KindWord(resource.kind()), " ", Printable(resource.name()), "\n");
-  for (const v1::Change& change : resource.changes()) {
-    const char mark = Mark(resource.kind(), change);
-    const std::string line =
-        absl::StrCat(std::string(1, mark), " ", Pad(Printable(change.aspect()), kAspectWidth), "  ",
-                     change.before().empty() ? "absent" : Printable(change.before(), 8), " -> ",
-                     change.after().empty() ? "absent" : Printable(change.after(), 8));
-    absl::StrAppend(&text, "    ", Paint(line, MarkColor(mark), color), "\n");
-  }
-  if (!resource.message().empty()) {
-    const bool failed = resource.status() == v1::RESOURCE_STATUS_FAILED;
-    const std::string line = absl::StrCat(failed ? "! " : "  ", Printable(resource.message(), 6));
-    absl::StrAppend(&text, "    ", Paint(line, failed ? Color::kRed : Color::kDim, color), "\n");
-  }
-  return text;
 }
 
 std::string RenderReport(const v1::Report& report, bool color) {
@@ -98,7 +73,7 @@ std::string Tally(const std::vector<NodeResult>& results) {
   for (const NodeResult& result : results) {
     for (const v1::ResourceResult& resource : result.report.resources()) {
       for (const v1::Change& change : resource.changes()) {
-        const char mark = Mark(resource.kind(), change);
+        const char mark = ChangeMark(resource.kind(), change);
         ++(mark == '+' ? added : mark == '~' ? changed : removed);
       }
     }
@@ -135,6 +110,31 @@ std::string Summary(const std::vector<NodeResult>& results, v1::Mode mode) {
 }
 
 }  // namespace
+
+char ChangeMark(v1::ResourceKind kind, const v1::Change& change) {
+  if (kind == v1::RESOURCE_KIND_RESET) return '-';
+  if (IsNothing(change.before())) return '+';
+  return IsNothing(change.after()) ? '-' : '~';
+}
+
+std::string RenderResource(const v1::ResourceResult& resource, bool color) {
+  std::string text =
+      absl::StrCat("  ", KindWord(resource.kind()), " ", Printable(resource.name()), "\n");
+  for (const v1::Change& change : resource.changes()) {
+    const char mark = ChangeMark(resource.kind(), change);
+    const std::string line =
+        absl::StrCat(std::string(1, mark), " ", Pad(Printable(change.aspect()), kAspectWidth), "  ",
+                     change.before().empty() ? "absent" : Printable(change.before(), 8), " -> ",
+                     change.after().empty() ? "absent" : Printable(change.after(), 8));
+    absl::StrAppend(&text, "    ", Paint(line, MarkColor(mark), color), "\n");
+  }
+  if (!resource.message().empty()) {
+    const bool failed = resource.status() == v1::RESOURCE_STATUS_FAILED;
+    const std::string line = absl::StrCat(failed ? "! " : "  ", Printable(resource.message(), 6));
+    absl::StrAppend(&text, "    ", Paint(line, failed ? Color::kRed : Color::kDim, color), "\n");
+  }
+  return text;
+}
 
 std::string RenderChanges(const std::vector<NodeResult>& results, bool color) {
   std::vector<std::pair<std::string, std::vector<std::string>>> sections;

@@ -16,6 +16,12 @@ namespace bpa::controller {
 // and changes no character besides.
 std::string RenderChanges(const std::vector<NodeResult>& results, bool color);
 
+// One resource with its changes and its message, as RenderChanges shows it.
+std::string RenderResource(const v1::ResourceResult& resource, bool color);
+
+// '+', '~' or '-'.
+char ChangeMark(v1::ResourceKind kind, const v1::Change& change);
+
 // RenderChanges and a summary: "Plan: 12 new, 3 changed, 1 wiped on 3 of 4 nodes." For a
 // verification it speaks of drift.
 std::string RenderPlan(const std::vector<NodeResult>& results, v1::Mode mode, bool color);

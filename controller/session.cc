@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <ostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "controller/exit_code.h"
 #include "controller/interrupt.h"
 #include "controller/progress.h"
 
@@ -28,6 +30,7 @@ ProgressOptions ProgressOptionsFor(const GlobalOptions& global) {
 absl::StatusOr<Session> Session::Open(const GlobalOptions& global,
                                       const std::vector<std::string>& node_names) {
   Session session(global, Home::Locate(global.home));
+  session.verb_ = global.verb;
   absl::StatusOr<Cluster> cluster = session.home_.ReadCluster();
   if (!cluster.ok()) return cluster.status();
   session.cluster_ = *std::move(cluster);
@@ -49,6 +52,7 @@ absl::Status Session::Prepare(const FleetRequest& request) {
 }
 
 absl::Status Session::PrepareToSend(const v1::Command& command) {
+  verb_ = absl::StrCat(global_->verb, " --signed");
   if (command.mode() != v1::MODE_APPLY) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<SourceReader>> content = ContentOf(home_, command);
   if (!content.ok()) return content.status();
@@ -73,31 +77,54 @@ absl::StatusOr<SignedCommand> Session::Sign(const std::vector<Node>& nodes,
   return SignedCommand{.command = *std::move(command), .envelope = *std::move(bytes)};
 }
 
+FleetOptions Session::ToSend(const v1::Command& command, const FleetOptions& options) const {
+  FleetOptions sending = options;
+  if (packages_.content == nullptr || command.mode() != v1::MODE_APPLY) return sending;
+  sending.content = packages_.content.get();
+  // Tens of gigabytes may take longer than what is otherwise allowed.
+  if (sending.command_timeout == FleetOptions().command_timeout) {
+    sending.command_timeout = kStagingTimeout;
+  }
+  return sending;
+}
+
 absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
                                         const SignedCommand& command,
                                         const FleetOptions& options) const {
   absl::StatusOr<ClientIdentity> identity = home_.ReadClientIdentity();
   if (!identity.ok()) return identity.status();
   const std::string& id = command.command.id();
-  if (absl::Status kept = home_.SaveCommand(id, command.envelope); !kept.ok()) return kept;
+  Recorder recorder(home_);
+  if (absl::Status kept = recorder.Begin(id, command.envelope, verb_); !kept.ok()) return kept;
   const Interrupt interrupt(absl::StrCat("bpactl: left; nodes may still carry out command ", id,
                                          ". To collect their reports: bpactl apply --signed ",
-                                         home_.path(), "/commands/", id, "/command.dsse\n"));
+                                         home_.CommandDirectory(id), "/command.dsse\n"));
   Progress progress(global_->err, nodes, ProgressOptionsFor(*global_));
-  FleetOptions sending = options;
-  if (packages_.content != nullptr && command.command.mode() == v1::MODE_APPLY) {
-    sending.content = packages_.content.get();
-    // Tens of gigabytes may take longer than what is otherwise allowed.
-    if (sending.command_timeout == FleetOptions().command_timeout) {
-      sending.command_timeout = kStagingTimeout;
-    }
-  }
   RunResult result;
-  result.nodes = RunCommand(nodes, *identity, home_, id, command.envelope, sending,
-                            progress.Observer(), interrupt.stop());
+  result.nodes =
+      RunCommand(nodes, *identity, home_, id, command.envelope, ToSend(command.command, options),
+                 recorder.Watch(progress.Observer()), interrupt.stop());
   progress.Clear();
+  EndRecord(FleetExitCode(result.nodes), &recorder);
   result.interrupted = interrupt.stop();
   return result;
+}
+
+absl::Status Session::KeepUnsent(const SignedCommand& command) const {
+  Recorder recorder(home_);
+  absl::Status kept = recorder.Begin(command.command.id(), command.envelope,
+                                     absl::StrCat(global_->verb, " --write"));
+  if (!kept.ok()) return kept;
+  EndRecord(kExitConverged, &recorder);
+  return absl::OkStatus();
+}
+
+// What the nodes did is done: the operator is told, and the results are shown all the same.
+void Session::EndRecord(int exit_code, Recorder* recorder) const {
+  const absl::Status recorded = recorder->Finish(exit_code);
+  for (const std::string& message : {std::string(recorded.message()), recorder->warning()}) {
+    if (!message.empty()) global_->err << "bpactl: warning: " << message << "\n";
+  }
 }
 
 }  // namespace bpa::controller

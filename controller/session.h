@@ -9,6 +9,7 @@
 #include "controller/command_builder.h"
 #include "controller/fleet.h"
 #include "controller/fleet_request.h"
+#include "controller/history/recorder.h"
 #include "controller/home.h"
 #include "controller/prepared_packages.h"
 #include "controller/verb.h"
@@ -45,15 +46,22 @@ class Session {
   // Builds a command for `nodes` and signs it with the home's key.
   absl::StatusOr<SignedCommand> Sign(const std::vector<Node>& nodes,
                                      const CommandOptions& options) const;
-  // Keeps the command in the home, sends it to `nodes`, with the packages' content where it is an
-  // apply, and shows progress until the last has ended.
+  // Keeps the command in the home and its history, sends it to `nodes`, with the packages' content
+  // where it is an apply, and shows progress until the last has ended. Nothing is sent where there
+  // is no room to keep it.
   absl::StatusOr<RunResult> Send(const std::vector<Node>& nodes, const SignedCommand& command,
                                  const FleetOptions& options) const;
+  // Keeps a command that is only written to a file.
+  absl::Status KeepUnsent(const SignedCommand& command) const;
 
  private:
   Session(const GlobalOptions& global, Home home) : global_(&global), home_(std::move(home)) {}
 
+  FleetOptions ToSend(const v1::Command& command, const FleetOptions& options) const;
+  void EndRecord(int exit_code, Recorder* recorder) const;
+
   const GlobalOptions* global_;
+  std::string verb_;  // for the history
   Home home_;
   Cluster cluster_;
   std::vector<Node> nodes_;

@@ -6,6 +6,7 @@
 #ifndef BPA_CONTROLLER_VERB_H_
 #define BPA_CONTROLLER_VERB_H_
 
+#include <cstddef>
 #include <iosfwd>
 #include <string>
 #include <string_view>
@@ -38,7 +39,10 @@ struct GlobalOptions {
 
   std::string home;           // --home as given; see Home::Locate
   std::string operator_name;  // --operator; empty: DefaultOperator()
+  std::string verb;           // the one that was given
   OutputFormat output = OutputFormat::kText;
+  // Of the terminal that `out` is; 0 when it is none.
+  size_t columns = 0;
   // `out` is a terminal and neither --no-color nor $NO_COLOR nor TERM=dumb says otherwise.
   bool color = false;
   // Standard input and output are terminals: questions may be asked.

@@ -124,6 +124,11 @@ absl::StatusOr<SqliteDatabase> SqliteDatabase::Open(const std::string& path) {
   return SqliteDatabase(std::move(database));
 }
 
+// Fails only for an option that SQLite does not know.
+void SqliteDatabase::KeepLogWhenClosed() {
+  sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 absl::Status SqliteDatabase::Execute(const char* statements) {
   if (sqlite3_exec(database_.get(), statements, nullptr, nullptr, nullptr) == SQLITE_OK) {
     return absl::OkStatus();

@@ -56,6 +56,10 @@ class SqliteDatabase {
   // The file must exist.
   static absl::StatusOr<SqliteDatabase> Open(const std::string& path);
 
+  // In WAL mode, what was written last stays in the log when this is closed, where the next to open
+  // finds it: closing then waits for no disk.
+  void KeepLogWhenClosed();
+
   // Statements without parameters or rows of interest, separated by `;`.
   absl::Status Execute(const char* statements);
   absl::StatusOr<SqliteStatement> Prepare(const char* statement);

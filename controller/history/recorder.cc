@@ -1,0 +1,77 @@
+#include "controller/history/recorder.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "controller/history/evidence.h"
+
+namespace bpa::controller {
+
+absl::Status Recorder::Begin(const std::string& id, std::string_view envelope,
+                             const std::string& verb) {
+  id_ = id;
+  absl::StatusOr<std::string> directory = home_.MakeCommandDirectory(id);
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<RunLog> log = RunLog::Open(*directory);
+  if (!log.ok()) return log.status();
+  log_.emplace(*std::move(log));
+  const RunEvent began{.kind = RunEvent::Kind::kBegan, .at = absl::Now(), .verb = verb};
+  if (absl::Status status = log_->Append(began); !status.ok()) return status;
+  // Syncs the directory, and the log's name with it.
+  if (absl::Status status = home_.SaveCommand(id, envelope); !status.ok()) return status;
+  run_ = ReadRun(home_, id, KnownSigners(home_));
+  absl::StatusOr<std::unique_ptr<HistoryIndex>> history = HistoryIndex::Open(home_);
+  if (history.ok()) history_ = *std::move(history);
+  const absl::Status indexed = history_ == nullptr ? history.status() : PutInIndex();
+  // What is to be kept of the nodes' answers would find no room either.
+  if (absl::IsResourceExhausted(indexed)) return indexed;
+  if (!indexed.ok()) Warn(indexed);
+  return absl::OkStatus();
+}
+
+FleetObserver Recorder::Watch(FleetObserver observer) {
+  FleetObserver both = observer;
+  both.started = [this, started = observer.started](const std::string& node) {
+    sent_at_[node] = absl::Now();
+    Append({.kind = RunEvent::Kind::kSent, .at = sent_at_[node], .node = {.node = node}});
+    if (started) started(node);
+  };
+  both.finished = [this, finished = observer.finished](const NodeResult& result) {
+    const auto sent = sent_at_.find(result.node);
+    const absl::Time sent_at = sent == sent_at_.end() ? absl::InfinitePast() : sent->second;
+    Append({.kind = RunEvent::Kind::kEnded, .at = absl::Now(), .node = ToNodeRun(result, sent_at)});
+    if (finished) finished(result);
+  };
+  return both;
+}
+
+absl::Status Recorder::Finish(int exit_code) {
+  Append({.kind = RunEvent::Kind::kFinished, .at = absl::Now(), .exit_code = exit_code});
+  if (log_status_.ok()) log_status_ = log_->Sync();
+  if (!log_status_.ok()) {
+    return absl::Status(log_status_.code(),
+                        absl::StrCat("what became of command ", id_,
+                                     " could not be written down: ", log_status_.message()));
+  }
+  if (history_ == nullptr) return absl::OkStatus();
+  if (absl::Status indexed = PutInIndex(); !indexed.ok()) Warn(indexed);
+  return absl::OkStatus();
+}
+
+void Recorder::Append(const RunEvent& event) {
+  Apply(event, &run_);
+  if (log_status_.ok()) log_status_ = log_->Append(event);
+}
+
+absl::Status Recorder::PutInIndex() {
+  return history_->Put(run_, RunLogBytes(home_.CommandDirectory(id_)));
+}
+
+void Recorder::Warn(const absl::Status& status) {
+  history_.reset();
+  warning_ = absl::StrCat(status.message(), ". This command is recorded in ",
+                          home_.CommandDirectory(id_), " all the same");
+}
+
+}  // namespace bpa::controller

@@ -1,0 +1,53 @@
+// Writes down one sending of a command while it happens.
+#ifndef BPA_CONTROLLER_HISTORY_RECORDER_H_
+#define BPA_CONTROLLER_HISTORY_RECORDER_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "controller/fleet.h"
+#include "controller/history/history_index.h"
+#include "controller/history/run_log.h"
+#include "controller/home.h"
+
+namespace bpa::controller {
+
+// The log is the record: it is written before anything is sent and as each node ends, so that a
+// bpactl that is killed leaves what it knew. The database is brought up to date at both ends; where
+// it cannot be used, the command goes on without it, because it can be made again from the log.
+class Recorder {
+ public:
+  explicit Recorder(Home home) : home_(std::move(home)) {}
+
+  // Keeps the signed command, durably, and notes that `verb` has begun. When it fails, nothing may
+  // be sent: ResourceExhausted, for one, when the disk is full.
+  absl::Status Begin(const std::string& id, std::string_view envelope, const std::string& verb);
+  // `observer` and this. Valid as long as this object.
+  FleetObserver Watch(FleetObserver observer);
+  // Durable. OK also when the database could not be used; see warning().
+  absl::Status Finish(int exit_code);
+
+  // What the operator should know though nothing was hindered; empty: nothing.
+  const std::string& warning() const { return warning_; }
+
+ private:
+  void Append(const RunEvent& event);
+  absl::Status PutInIndex();
+  void Warn(const absl::Status& status);
+
+  Home home_;
+  std::string id_;
+  std::optional<RunLog> log_;
+  Run run_;
+  std::unique_ptr<HistoryIndex> history_;  // null when it cannot be used
+  absl::Status log_status_;
+  std::map<std::string, absl::Time> sent_at_;
+  std::string warning_;
+};
+
+}  // namespace bpa::controller
+
+#endif  // BPA_CONTROLLER_HISTORY_RECORDER_H_
