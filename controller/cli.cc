@@ -8,12 +8,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/apply.h"
+#include "controller/audit.h"
 #include "controller/dirs.h"
 #include "controller/history.h"
 #include "controller/init.h"
 #include "controller/mount.h"
 #include "controller/nodes.h"
 #include "controller/plan.h"
+#include "controller/report.h"
 #include "controller/show.h"
 #include "controller/sign.h"
 #include "controller/stage.h"
@@ -61,6 +63,8 @@ void RegisterVerbs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   RegisterSign(app, global, exit_code);
   RegisterHistory(app, global, exit_code);
   RegisterShow(app, global, exit_code);
+  RegisterReport(app, global, exit_code);
+  RegisterAudit(app, global, exit_code);
   RegisterVersion(app, global, exit_code);
 }
 

@@ -3,6 +3,7 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/support/async_unary_call.h>
 
+#include <chrono>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,8 @@
 
 namespace bpa::controller {
 namespace {
+
+constexpr std::chrono::milliseconds kStopPollInterval{50};
 
 struct DescribeCall {
   std::shared_ptr<grpc::Channel> channel;
@@ -54,7 +57,8 @@ void Finish(const Node& node, const DescribeCall& call, DescribeResult& result) 
 
 std::vector<DescribeResult> DescribeNodes(const std::vector<Node>& nodes,
                                           const ClientIdentity& identity,
-                                          const FleetOptions& options) {
+                                          const FleetOptions& options,
+                                          const std::function<bool()>& stop) {
   const Dialer dialer(identity);
   grpc::CompletionQueue queue;
   std::vector<DescribeResult> results(nodes.size());
@@ -63,12 +67,17 @@ std::vector<DescribeResult> DescribeNodes(const std::vector<Node>& nodes,
     results[i].node = nodes[i].name;
     Start(dialer, nodes[i], options.connect_timeout, queue, calls[i], results[i]);
   }
-  for (size_t answers = 0; answers < nodes.size(); ++answers) {
+  for (size_t answers = 0; answers < nodes.size();) {
     void* tag = nullptr;
     bool ok = false;
-    queue.Next(&tag, &ok);
-    const size_t i = static_cast<size_t>(static_cast<DescribeCall*>(tag) - calls.data());
-    Finish(nodes[i], calls[i], results[i]);
+    const auto until = std::chrono::system_clock::now() + kStopPollInterval;
+    if (queue.AsyncNext(&tag, &ok, until) == grpc::CompletionQueue::GOT_EVENT) {
+      const size_t i = static_cast<size_t>(static_cast<DescribeCall*>(tag) - calls.data());
+      Finish(nodes[i], calls[i], results[i]);
+      ++answers;
+    } else if (stop && stop()) {
+      for (DescribeCall& call : calls) call.rpc.TryCancel();
+    }
   }
   queue.Shutdown();
   void* tag = nullptr;

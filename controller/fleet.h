@@ -78,9 +78,11 @@ struct DescribeResult {
   absl::Duration clock_offset;
 };
 
+// `stop`, where given, is asked often; once it is true, whoever has not answered yet does not.
 std::vector<DescribeResult> DescribeNodes(const std::vector<Node>& nodes,
                                           const ClientIdentity& identity,
-                                          const FleetOptions& options);
+                                          const FleetOptions& options,
+                                          const std::function<bool()>& stop = nullptr);
 
 }  // namespace bpa::controller
 

@@ -1,112 +1,149 @@
 #include "controller/nodes.h"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
-#include <memory>
-#include <ostream>
+#include <unistd.h>
 
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "controller/exit_code.h"
 #include "controller/fleet_request.h"
 #include "controller/output_json.h"
-#include "controller/report_text.h"
+#include "controller/render_nodes.h"
 #include "controller/session.h"
+#include "controller/watch.h"
 
 namespace bpa::controller {
 namespace {
 
-constexpr size_t kColumns = 8;
-using Row = std::array<std::string, kColumns>;
+constexpr double kDefaultInterval = 5;
+constexpr double kLongestInterval = 86400;
 
-// Renewing takes a person: a month is the time that one needs to notice.
-constexpr int64_t kWarnDays = 30;
-// The default of a node's max_clock_skew is two minutes: beyond it commands are refused.
-constexpr absl::Duration kWarnOffset = absl::Seconds(60);
+struct NodesRequest {
+  FleetRequest fleet;
+  std::optional<absl::Duration> interval;  // --watch
+};
 
-std::string Offset(absl::Duration offset) {
-  return absl::StrFormat("%+.3fs", absl::ToDoubleSeconds(offset));
+struct Asked {
+  const Session& session;
+  ClientIdentity identity;
+  FleetOptions options;
+};
+
+std::string Shown(const GlobalOptions& global, const Asked& asked,
+                  const std::vector<DescribeResult>& results, size_t columns) {
+  const std::vector<Node>& nodes = asked.session.nodes();
+  const absl::Time now = absl::Now();
+  return global.json()
+             ? DescriptionsAsJson(nodes, results, now)
+             : RenderNodes(nodes, results, now, {.columns = columns, .color = global.color});
 }
 
-Row ToRow(const Node& node, const DescribeResult& result, absl::Time now) {
-  if (!result.status.ok()) return {node.name, "no", node.role, node.address, "-", "-", "-", "-"};
-  const v1::DescribeResponse& said = result.description;
-  return {node.name,
-          "yes",
-          node.role,
-          node.address,
-          Printable(said.agent_version()),
-          Offset(result.clock_offset),
-          Printable(said.kernel_release()),
-          absl::StrCat(CertificateDaysLeft(said, now), "d")};
+std::string WatchHeading(const Asked& asked, absl::Duration interval) {
+  return absl::StrCat(asked.session.cluster().name, "  ",
+                      absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::Now(), absl::UTCTimeZone()),
+                      "  every ", absl::FormatDuration(interval));
 }
 
-std::string Remark(const Node& node, const DescribeResult& result, absl::Time now) {
-  if (!result.status.ok()) {
-    return absl::StrCat(node.name, ": ", Printable(std::string(result.status.message()), 4), "\n");
+// In place; what was seen last stays on the terminal afterwards.
+void WatchOnTerminal(const GlobalOptions& global, const Asked& asked, absl::Duration interval,
+                     const WatchSignals& signals) {
+  std::string heading;
+  std::vector<DescribeResult> results;
+  {
+    Screen screen(global.out, STDOUT_FILENO);
+    auto woken = WatchSignals::Woken::kTime;
+    while (woken != WatchSignals::Woken::kLeaving) {
+      if (woken == WatchSignals::Woken::kTime) {
+        std::vector<DescribeResult> fresh =
+            DescribeNodes(asked.session.nodes(), asked.identity, asked.options,
+                          [&] { return signals.leaving(); });
+        if (signals.leaving()) break;
+        results = std::move(fresh);
+        heading = WatchHeading(asked, interval);
+      }
+      screen.Draw(absl::StrCat(heading, "  (Ctrl-C leaves)\n\n",
+                               Shown(global, asked, results, screen.size().columns)));
+      woken = signals.Sleep(interval);
+    }
   }
-  std::string text;
-  if (const int64_t days = CertificateDaysLeft(result.description, now); days < kWarnDays) {
-    absl::StrAppend(&text, node.name, ": its certificate expires in ", days,
-                    " days: renew it before\n");
-  }
-  if (absl::AbsDuration(result.clock_offset) > kWarnOffset) {
-    absl::StrAppend(&text, node.name, ": its clock and this machine's are ",
-                    absl::FormatDuration(
-                        absl::Trunc(absl::AbsDuration(result.clock_offset), absl::Milliseconds(1))),
-                    " apart: commands may be refused as expired or not yet valid; check NTP\n");
-  }
-  return text;
+  if (results.empty()) return;
+  global.out << heading << "\n\n" << Shown(global, asked, results, global.columns) << std::flush;
 }
 
-int RunNodes(const GlobalOptions& global, const FleetRequest& request) {
-  absl::StatusOr<Session> session = Session::Open(global, request.nodes);
+// A block per round: for files and programs.
+void WatchPlain(const GlobalOptions& global, const Asked& asked, absl::Duration interval,
+                const WatchSignals& signals) {
+  while (!signals.leaving() && global.out.good()) {
+    const std::vector<DescribeResult> results = DescribeNodes(
+        asked.session.nodes(), asked.identity, asked.options, [&] { return signals.leaving(); });
+    if (signals.leaving()) return;
+    if (!global.json()) global.out << WatchHeading(asked, interval) << "\n";
+    global.out << Shown(global, asked, results, 0) << (global.json() ? "" : "\n") << std::flush;
+    const absl::Time until = absl::Now() + interval;
+    auto woken = WatchSignals::Woken::kResized;
+    while (woken == WatchSignals::Woken::kResized) woken = signals.Sleep(until - absl::Now());
+    if (woken == WatchSignals::Woken::kLeaving) return;
+  }
+}
+
+int Watch(const GlobalOptions& global, const Asked& asked, absl::Duration interval) {
+  const WatchSignals signals;
+  if (global.columns > 0 && !global.json()) {
+    WatchOnTerminal(global, asked, interval, signals);
+  } else {
+    WatchPlain(global, asked, interval, signals);
+  }
+  return kExitConverged;
+}
+
+int RunNodes(const GlobalOptions& global, const NodesRequest& request) {
+  absl::StatusOr<Session> session = Session::Open(global, request.fleet.nodes);
   if (!session.ok()) return ReportError(global, session.status());
   absl::StatusOr<ClientIdentity> identity = session->home().ReadClientIdentity();
   if (!identity.ok()) return ReportError(global, identity.status());
+  const Asked asked{
+      .session = *session, .identity = *std::move(identity), .options = request.fleet.fleet};
+  if (request.interval.has_value()) return Watch(global, asked, *request.interval);
   const std::vector<DescribeResult> results =
-      DescribeNodes(session->nodes(), *identity, request.fleet);
-  const absl::Time now = absl::Now();
-  global.out << (global.json() ? DescriptionsAsJson(session->nodes(), results, now)
-                               : RenderNodes(session->nodes(), results, now, global.color))
-             << std::flush;
+      DescribeNodes(session->nodes(), asked.identity, asked.options);
+  global.out << Shown(global, asked, results, global.columns) << std::flush;
   return DescribeExitCode(results);
+}
+
+// `--watch`, `--watch 10`; in `--watch node-1` the word is a node.
+void ReadInterval(const std::string& text, NodesRequest* request) {
+  double seconds = kDefaultInterval;
+  if (!text.empty() && !absl::SimpleAtod(text, &seconds)) {
+    request->fleet.nodes.push_back(text);
+    seconds = kDefaultInterval;
+  }
+  if (!(seconds > 0 && seconds <= kLongestInterval)) {
+    throw CLI::ValidationError("--watch", "'" + text + "': write seconds, from 0.1 to 86400");
+  }
+  request->interval = absl::Seconds(seconds);
 }
 
 }  // namespace
 
-std::string RenderNodes(const std::vector<Node>& nodes, const std::vector<DescribeResult>& results,
-                        absl::Time now, bool color) {
-  std::vector<Row> rows = {
-      {"NODE", "REACHABLE", "ROLE", "ADDRESS", "VERSION", "CLOCK", "KERNEL", "CERTIFICATE"}};
-  for (size_t i = 0; i < nodes.size(); ++i) rows.push_back(ToRow(nodes[i], results[i], now));
-  std::array<size_t, kColumns> widths{};
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    std::string line;
-    for (size_t i = 0; i < kColumns; ++i) {
-      const bool last = i + 1 == kColumns;
-      absl::StrAppend(&line, rows[r][i],
-                      last ? "" : std::string(widths[i] - rows[r][i].size() + 2, ' '));
-    }
-    const Color line_color = r == 0                       ? Color::kBold
-                             : results[r - 1].status.ok() ? Color::kNone
-                                                          : Color::kRed;
-    absl::StrAppend(&text, Paint(line, line_color, color), "\n");
-  }
-  for (size_t i = 0; i < nodes.size(); ++i) text += Remark(nodes[i], results[i], now);
-  return text;
-}
-
 void RegisterNodes(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   CLI::App* verb = app.add_subcommand(
-      "nodes", "Show which nodes answer, their versions, clocks and certificates");
-  auto request = std::make_shared<FleetRequest>();
-  AddNodeOptions(*verb, request.get());
+      "nodes",
+      "Show how the nodes are: which answer, their versions, clocks and certificates, the last\n"
+      "apply, drift from it, and how full their volumes are. Changes nothing.");
+  auto request = std::make_shared<NodesRequest>();
+  AddNodeOptions(*verb, &request->fleet);
+  verb->add_option_function<std::string>(
+          "--watch", [request](const std::string& text) { ReadInterval(text, request.get()); },
+          "Ask again and again, every so many seconds (default: 5), until Ctrl-C")
+      ->expected(0, 1)
+      ->type_name("[SECONDS]");
   verb->callback([request, &global, exit_code] { *exit_code = RunNodes(global, *request); });
 }
 

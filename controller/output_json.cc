@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "controller/exit_code.h"
+#include "controller/node_status.h"
 #include "controller/report_text.h"
 
 namespace bpa::controller {
@@ -65,7 +66,8 @@ Json ToJson(const Node& node, const DescribeResult& result, absl::Time now) {
           {"capabilities", if_said(std::vector<std::string>(said.capabilities().begin(),
                                                             said.capabilities().end()))},
           {"certificate_expires_at", if_said(Rfc3339(said.certificate_expires_at_unix_millis()))},
-          {"certificate_days_left", if_said(CertificateDaysLeft(said, now))}};
+          {"certificate_days_left", if_said(CertificateDaysLeft(said, now))},
+          {"status", if_said(StatusAsJson(said))}};
 }
 
 }  // namespace

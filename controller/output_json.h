@@ -22,7 +22,8 @@
 //
 //   {"exit_code", "nodes": [{"node", "reachable": bool, "code", "message", "role", "address",
 //     "cluster", "agent_version", "clock_offset_seconds", "kernel", "operating_system",
-//     "architecture", "capabilities": [], "certificate_expires_at", "certificate_days_left"}]}
+//     "architecture", "capabilities": [], "certificate_expires_at", "certificate_days_left",
+//     "status": as in node_status.h}]}
 //
 // with null for what an unreachable node did not say.
 #ifndef BPA_CONTROLLER_OUTPUT_JSON_H_

@@ -11,6 +11,7 @@
 #include "controller/render_plan.h"
 #include "controller/render_recap.h"
 #include "controller/table.h"
+#include "controller/verb.h"
 
 namespace bpa::controller {
 namespace {

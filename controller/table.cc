@@ -13,7 +13,7 @@ namespace bpa::controller {
 namespace {
 
 constexpr size_t kGap = 2;
-constexpr std::string_view kEllipsis = "…";
+constexpr char kEllipsis[] = "…";
 
 std::string OneLine(const std::string& text) {
   std::string line = Printable(text);
@@ -46,8 +46,7 @@ std::string Shortened(const std::string& text, size_t characters) {
   if (Characters(text) <= characters) return text;
   std::string_view rest = text;
   for (size_t i = 0; i + 1 < characters; ++i) rest.remove_prefix(StepLength(rest));
-  return absl::StrCat(text.substr(0, text.size() - rest.size()),
-                      characters > 0 ? kEllipsis : std::string_view());
+  return absl::StrCat(text.substr(0, text.size() - rest.size()), characters > 0 ? kEllipsis : "");
 }
 
 std::string RenderTable(const std::vector<TableRow>& rows, size_t columns, bool color) {

@@ -29,7 +29,9 @@ absl::StatusOr<std::string> ReadKept(const std::string& directory, const std::st
                          FileSecrecy::kPublic);
 }
 
-void AddProblem(std::string_view file, std::string_view why, Evidence* evidence) {
+std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+void AddProblem(const std::string& file, const std::string& why, Evidence* evidence) {
   evidence->problems.push_back(absl::StrCat(file, ": ", why));
 }
 
@@ -54,9 +56,9 @@ void CheckSignatures(const Envelope& envelope, const KnownSigners& signers, Evid
 
 void ReadCommand(const std::string& directory, const KnownSigners& signers, Evidence* evidence) {
   const absl::StatusOr<std::string> bytes = ReadKept(directory, kCommandFile);
-  if (!bytes.ok()) return AddProblem(kCommandFile, bytes.status().message(), evidence);
+  if (!bytes.ok()) return AddProblem(kCommandFile, Message(bytes.status()), evidence);
   absl::StatusOr<SentCommand> sent = ReadSentCommand(*bytes);
-  if (!sent.ok()) return AddProblem(kCommandFile, sent.status().message(), evidence);
+  if (!sent.ok()) return AddProblem(kCommandFile, Message(sent.status()), evidence);
   if (sent->command.id() != evidence->id) {
     return AddProblem(kCommandFile, absl::StrCat("it holds command ", sent->command.id()),
                       evidence);
@@ -102,7 +104,7 @@ void ReadReports(const Home& home, const std::string& directory, Evidence* evide
           "the command that it answers cannot be read, so it proves nothing");
     }
     if (!kept.verdict.ok()) {
-      AddProblem(absl::StrCat(node, std::string(kReportSuffix)), kept.verdict.message(), evidence);
+      AddProblem(absl::StrCat(node, std::string(kReportSuffix)), Message(kept.verdict), evidence);
     }
     evidence->reports.push_back(std::move(kept));
   }
@@ -135,7 +137,7 @@ bool ReplayLog(const std::string& directory, Evidence* evidence) {
   const absl::StatusOr<RunEvents> log = ReadRunLog(directory);
   if (absl::IsNotFound(log.status())) return false;
   if (!log.ok()) {
-    AddProblem("run.jsonl", log.status().message(), evidence);
+    AddProblem("run.jsonl", Message(log.status()), evidence);
     return false;
   }
   for (const std::string& line : log->damaged) AddProblem("run.jsonl", line, evidence);

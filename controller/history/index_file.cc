@@ -82,7 +82,7 @@ absl::StatusOr<int64_t> Version(SqliteDatabase& database) {
   if (*version > kVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat("history.db was written by a newer bpactl (version ", *version,
-                     "; this one knows ", kVersion, ")"));
+                     "; this one knows ", kVersion, "): use that one"));
   }
   return version;
 }
@@ -99,9 +99,10 @@ absl::Status MakeTables(SqliteDatabase& database) {
 }
 
 absl::StatusOr<SqliteDatabase> OpenAndCheck(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return ErrnoStatus(errno, "open", path);
-  close(fd);
+  // Not opened where it is there: closing a descriptor of it would drop all locks of this process.
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 && errno != EEXIST) return ErrnoStatus(errno, "open", path);
+  if (fd >= 0) close(fd);
   absl::StatusOr<SqliteDatabase> database = SqliteDatabase::Open(path);
   if (!database.ok()) return database;
   database->KeepLogWhenClosed();
@@ -125,27 +126,22 @@ absl::StatusOr<SqliteDatabase> OpenHistoryFile(const std::string& home) {
 }
 
 absl::Status ExplainHistoryError(const absl::Status& status, const std::string& home) {
+  if (status.ok()) return status;
   const auto explained = [&](const char* what, const std::string& remedy) {
-    return absl::Status(status.code(), absl::StrCat(what, status.message(), remedy));
+    return absl::Status(status.code(), absl::StrCat(what, status.message(), ". ", remedy));
   };
   const std::string rebuild =
       "`bpactl history --rebuild` makes it anew from commands/, which holds all that it says";
-  switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return status;
-    case absl::StatusCode::kDataLoss:
-      return explained("the history's index is damaged: ", absl::StrCat(". ", rebuild));
-    case absl::StatusCode::kFailedPrecondition:
-      return explained("", absl::StrCat(". Use that version, or ", rebuild));
-    case absl::StatusCode::kUnavailable:
-      return explained("another bpactl holds the history's index: ",
-                       ". What it lacks is added when it is read next");
-    case absl::StatusCode::kResourceExhausted:
-      return explained("there is no room for the history: ",
-                       absl::StrCat(". Make room on the filesystem of ", home));
-    default:
-      return explained("the history's index cannot be used: ", absl::StrCat(". ", rebuild));
+  if (absl::IsDataLoss(status)) return explained("the history's index is damaged: ", rebuild);
+  if (absl::IsUnavailable(status)) {
+    return explained("another bpactl holds the history's index: ",
+                     "What it lacks is added when it is read next");
   }
+  if (absl::IsResourceExhausted(status)) {
+    return explained("there is no room for the history: ",
+                     absl::StrCat("Make room on the filesystem of ", home));
+  }
+  return explained("the history's index cannot be used: ", rebuild);
 }
 
 absl::Status PutHistoryFileAside(const std::string& home) {

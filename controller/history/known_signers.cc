@@ -50,9 +50,18 @@ std::vector<TrustedSigner> ReadSigners(const Home& home) {
   return signers;
 }
 
+std::map<std::string, std::string> NamesById(const std::vector<TrustedSigner>& signers) {
+  std::map<std::string, std::string> names;
+  for (const TrustedSigner& signer : signers) names[signer.key.id()] = signer.name;
+  return names;
+}
+
 }  // namespace
 
-KnownSigners::KnownSigners(const Home& home) : signers_(ReadSigners(home)), verifier_(signers_) {}
+KnownSigners::KnownSigners(const Home& home) : KnownSigners(ReadSigners(home)) {}
+
+KnownSigners::KnownSigners(std::vector<TrustedSigner> signers)
+    : names_(NamesById(signers)), verifier_(std::move(signers)) {}
 
 std::vector<SignatureCheck> KnownSigners::Check(const Envelope& envelope) const {
   std::vector<SignatureCheck> checks;
@@ -61,13 +70,11 @@ std::vector<SignatureCheck> KnownSigners::Check(const Envelope& envelope) const 
     SignatureCheck check{.key_id = signature.key_id};
     one.signatures = {signature};
     const absl::StatusOr<VerifiedPayload> verified = verifier_.Verify(one, kCommandPayloadType, 1);
-    const auto named = std::find_if(
-        signers_.begin(), signers_.end(),
-        [&signature](const TrustedSigner& known) { return known.key.id() == signature.key_id; });
+    const auto named = names_.find(signature.key_id);
     if (verified.ok()) {
       check.signer = verified->signers().front();
-    } else if (named != signers_.end()) {
-      check.signer = named->name;
+    } else if (named != names_.end()) {
+      check.signer = named->second;
       check.verdict = absl::UnauthenticatedError("it is not this key's signature of these bytes");
     } else {
       check.verdict = absl::NotFoundError(

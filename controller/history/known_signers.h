@@ -2,6 +2,7 @@
 #ifndef BPA_CONTROLLER_HISTORY_KNOWN_SIGNERS_H_
 #define BPA_CONTROLLER_HISTORY_KNOWN_SIGNERS_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,9 @@ class KnownSigners {
   std::vector<SignatureCheck> Check(const Envelope& envelope) const;
 
  private:
-  std::vector<TrustedSigner> signers_;
+  explicit KnownSigners(std::vector<TrustedSigner> signers);
+
+  std::map<std::string, std::string> names_;  // by key id
   Verifier verifier_;
 };
 

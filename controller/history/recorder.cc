@@ -60,7 +60,10 @@ absl::Status Recorder::Finish(int exit_code) {
 }
 
 void Recorder::Append(const RunEvent& event) {
-  Apply(event, &run_);
+  // As it will be read again: to the log's precision.
+  if (absl::StatusOr<RunEvent> read = DecodeRunEvent(EncodeRunEvent(event)); read.ok()) {
+    Apply(*read, &run_);
+  }
   if (log_status_.ok()) log_status_ = log_->Append(event);
 }
 

@@ -153,7 +153,7 @@ absl::StatusOr<RunEvents> ReadRunLog(const std::string& directory) {
   absl::StatusOr<std::string> text =
       ReadTrustedFile(directory + kName, kMaxLogBytes, FileSecrecy::kPublic);
   if (!text.ok()) return text.status();
-  const std::vector<std::string_view> lines = absl::StrSplit(*text, '\n');
+  const std::vector<std::string> lines = absl::StrSplit(*text, '\n');
   RunEvents read;
   for (size_t i = 0; i < lines.size(); ++i) {
     // Nothing after the last line feed, or a write that was cut short by a kill or a full disk.

@@ -218,7 +218,7 @@ TEST_F(ApplyFlowTest, RefusalsAreTheExitCode) {
 TEST_F(ApplyFlowTest, NodesShowsWhoAnswers) {
   const Ran all = Piped({"nodes"});
   EXPECT_EQ(all.exit_code, kExitConverged);
-  EXPECT_THAT(all.out, AllOf(HasSubstr("node-1  yes"), HasSubstr("6.1.0"), HasSubstr("100d")));
+  EXPECT_THAT(all.out, AllOf(HasSubstr("node-1  yes"), HasSubstr("0.1.0"), HasSubstr("100d")));
   const std::string path = fleet_.home().cluster_path();
   WriteFile(path, absl::StrReplaceAll(ReadFile(path),
                                       {{absl::StrCat(":", fleet_[1].port(), "\n"), ":1\n"}}));

@@ -43,6 +43,8 @@ v1::Report FakeNode::MakeReport(const SentCommand& sent) const {
   report.set_node(name_);
   report.set_mode(sent.command.mode());
   report.set_outcome(v1::OUTCOME_SUCCEEDED);
+  report.set_started_at_unix_millis(absl::ToUnixMillis(absl::Now()));
+  report.set_finished_at_unix_millis(report.started_at_unix_millis() + 1);
   v1::ResourceResult* resource = report.add_resources();
   resource->set_kind(v1::RESOURCE_KIND_DIRECTORY);
   resource->set_name("/opt/bpa/data/kafka1");
@@ -58,8 +60,12 @@ v1::Report FakeNode::MakeReport(const SentCommand& sent) const {
 }
 
 std::string FakeNode::SignReport(const v1::Report& report, const PrivateKey* key) const {
-  Envelope envelope{.payload_type = std::string(kReportPayloadType),
-                    .payload = report.SerializeAsString()};
+  return Sign(kReportPayloadType, report.SerializeAsString(), key);
+}
+
+std::string FakeNode::Sign(std::string_view type, const std::string& payload,
+                           const PrivateKey* key) const {
+  Envelope envelope{.payload_type = std::string(type), .payload = payload};
   const PrivateKey& signer = key != nullptr ? *key : *report_key_;
   const std::string signed_bytes =
       PreAuthenticationEncoding(envelope.payload_type, envelope.payload);
@@ -155,7 +161,13 @@ grpc::Status FakeNode::Describe(grpc::ServerContext*, const v1::DescribeRequest*
   response->set_kernel_release("6.1.0");
   response->set_certificate_expires_at_unix_millis(
       absl::ToUnixMillis(absl::Now() + absl::Hours(24 * 100 + 1)));
+  if (status_.has_value()) *response->mutable_status() = *status_;
   return grpc::Status::OK;
+}
+
+grpc::Status FakeNode::GetAudit(grpc::ServerContext*, const v1::GetAuditRequest* request,
+                                grpc::ServerWriter<v1::GetAuditResponse>* stream) {
+  return audit_(*this, *request, stream);
 }
 
 grpc::Status Answer(FakeNode& node, const FakeCall& call) {

@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bpa/v1/agent_service.grpc.pb.h"
@@ -26,6 +28,10 @@ struct FakeCall {
   grpc::ServerWriter<v1::ExecuteResponse>* stream;
 };
 using FakeBehaviour = std::function<grpc::Status(class FakeNode&, const FakeCall&)>;
+
+// What a node does with one GetAudit call.
+using FakeAudit = std::function<grpc::Status(class FakeNode&, const v1::GetAuditRequest&,
+                                             grpc::ServerWriter<v1::GetAuditResponse>*)>;
 
 // What a node does with one Stage call, whose envelope has been read.
 struct FakeStaging {
@@ -53,6 +59,9 @@ class FakeNode : public v1::AgentService::Service {
   int port() const { return port_; }
   void Behave(FakeBehaviour behaviour) { behaviour_ = std::move(behaviour); }
   void BehaveWhenStaging(FakeStageBehaviour behaviour) { staging_ = std::move(behaviour); }
+  void Audit(FakeAudit audit) { audit_ = std::move(audit); }
+  // What it says of itself besides.
+  void Status(const v1::NodeStatus& status) { status_ = status; }
   // The envelopes received, one per attempt.
   std::vector<std::string> received() const;
 
@@ -62,6 +71,8 @@ class FakeNode : public v1::AgentService::Service {
   void SendReport(const FakeCall& call, const v1::Report& report, const PrivateKey* key = nullptr);
   void SendBytes(const FakeCall& call, const std::string& report_envelope);
   std::string SignReport(const v1::Report& report, const PrivateKey* key = nullptr) const;
+  // An envelope of any type, signed likewise.
+  std::string Sign(std::string_view type, const std::string& payload, const PrivateKey* key) const;
   void SendProgress(const FakeCall& call, int position, int total, v1::ResourceStatus status);
 
   grpc::Status Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
@@ -72,6 +83,9 @@ class FakeNode : public v1::AgentService::Service {
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeResponse* response) override;
 
+  grpc::Status GetAudit(grpc::ServerContext* context, const v1::GetAuditRequest* request,
+                        grpc::ServerWriter<v1::GetAuditResponse>* stream) override;
+
  private:
   // Which attempt this is.
   int Note(const std::string& envelope);
@@ -79,6 +93,8 @@ class FakeNode : public v1::AgentService::Service {
   const std::string name_;
   std::unique_ptr<PrivateKey> report_key_;
   FakeStageBehaviour staging_;
+  FakeAudit audit_;
+  std::optional<v1::NodeStatus> status_;
   FakeBehaviour behaviour_;
   mutable std::mutex mutex_;
   std::vector<std::string> received_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,11 @@ class OnTerminal {
   // Types `keys`; "\x03" is Ctrl-C, "\x04" the end of input.
   void Type(std::string_view keys) {
     EXPECT_EQ(write(fd_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+  }
+
+  void Resize(unsigned short rows, unsigned short columns) {
+    const winsize size{.ws_row = rows, .ws_col = columns};
+    EXPECT_EQ(ioctl(fd_, TIOCSWINSZ, &size), 0);
   }
 
   // Waits until `text` has appeared after what was awaited before. Fails the test after a minute,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -32,6 +33,17 @@ class MainFlowTest : public ::testing::Test {
     EXPECT_EQ(last_.exit_code, exit_code) << "bpactl " << arguments << "\n" << last_.output;
   }
 
+  // The last apply is found, and what is kept of it proves itself.
+  void ExpectHistory() {
+    Expect(kExitConverged, "history --mode apply --limit 1 --output json");
+    const nlohmann::json apply = nlohmann::json::parse(last_.output)["commands"][0];
+    EXPECT_EQ(apply["reason"], "kafka2");
+    EXPECT_EQ(apply["result"], "converged");
+    Expect(kExitConverged, absl::StrCat("show ", apply["id"].get<std::string>()));
+    EXPECT_THAT(last_.output, AllOf(HasSubstr("bastion: verified"), HasSubstr("0700 -> 0777"),
+                                    Not(HasSubstr("NOT VERIFIED"))));
+  }
+
   std::unique_ptr<Lab> lab_;
   ProgramResult last_;
 };
@@ -59,8 +71,9 @@ TEST_F(MainFlowTest, PreparesFourNodesAndKnowsWhenTheyDrift) {
   lab_->Enter(2, "chmod 0700 /opt/bpa/data/kafka2");
   Expect(kExitDifferences, "verify");
   EXPECT_THAT(last_.output, AllOf(HasSubstr("kafka2"), HasSubstr("0700")));
-  Expect(kExitConverged, "apply --yes");
+  Expect(kExitConverged, "apply --yes --reason kafka2");
   Expect(kExitConverged, "verify");
+  ExpectHistory();
 }
 
 TEST_F(MainFlowTest, RefusesAPlanWhoseMachineHasMoved) {
