@@ -45,8 +45,7 @@ Html Rows(const v1::ResourceResult& resource) {
   if (!resource.message().empty()) name += Tag("div", resource.message());
   if (resource.changes().empty()) {
     return Tag("tr", Cell("Resource", name) + Cell("Status", Status(resource)) +
-                         Cell("What", Text("-")) + Cell("Before", Text("-")) +
-                         Cell("After", Text("-")));
+                         Cell("What", Html()) + Cell("Before", Html()) + Cell("After", Html()));
   }
   Html rows;
   for (int i = 0; i < resource.changes_size(); ++i) {
@@ -73,7 +72,7 @@ Html Table(const v1::Report& report) {
   for (const char* column : {"Resource", "Status", "What", "Before", "After"}) {
     heads += Tag("th", column);
   }
-  return Tag("table", Tag("thead", Tag("tr", heads)) + Tag("tbody", rows));
+  return Tag("table", {{"class", "changes"}}, Tag("thead", Tag("tr", heads)) + Tag("tbody", rows));
 }
 
 Html Unchanged(const v1::Report& report) {

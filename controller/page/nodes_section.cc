@@ -106,7 +106,8 @@ Html NodesSection(const PageInput& input) {
   Html rows;
   for (const NodeRun& node : run.nodes) rows += Row(input.evidence, node);
   return Tag("section", Tag("h2", "Nodes") +
-                            Tag("table", Tag("thead", Tag("tr", heads)) + Tag("tbody", rows)) +
+                            Tag("table", {{"class", "nodes"}},
+                                Tag("thead", Tag("tr", heads)) + Tag("tbody", rows)) +
                             Timeline(run));
 }
 

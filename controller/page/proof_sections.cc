@@ -102,8 +102,9 @@ Html SignaturesSection(const PageInput& input) {
   }
   Html heads;
   for (const char* column : {"What", "Signed by", "Verdict"}) heads += Tag("th", column);
-  return Tag("section", Tag("h2", "Signatures") +
-                            Tag("table", Tag("thead", Tag("tr", heads)) + Tag("tbody", rows)));
+  return Tag("section",
+             Tag("h2", "Signatures") + Tag("table", {{"class", "proofs"}},
+                                           Tag("thead", Tag("tr", heads)) + Tag("tbody", rows)));
 }
 
 }  // namespace bpa::controller

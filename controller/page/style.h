@@ -37,7 +37,13 @@ h1 .badge { font-size: 1rem; vertical-align: middle; margin-left: .35rem; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.5rem; margin: 1rem 0; }
 .facts dt { color: var(--dim); }
 .facts dd { margin: 0; min-width: 0; }
-table { width: 100%; border-collapse: collapse; font-size: .9375rem; }
+table { width: 100%; border-collapse: collapse; table-layout: fixed; font-size: .9375rem; }
+.nodes th:nth-child(1) { width: 17%; } .nodes th:nth-child(2) { width: 15%; }
+.nodes th:nth-child(3) { width: 20%; } .nodes th:nth-child(5) { width: 12%; }
+.nodes th:nth-child(6) { width: 8%; } .nodes th:nth-child(7) { width: 13%; }
+.changes th:nth-child(1) { width: 29%; } .changes th:nth-child(2) { width: 14%; }
+.changes th:nth-child(3) { width: 15%; } .changes th:nth-child(4) { width: 18%; }
+.proofs th:nth-child(1) { width: 30%; } .proofs th:nth-child(2) { width: 45%; }
 th { text-align: left; color: var(--dim); font-weight: 600; padding: .35rem .75rem .35rem 0;
   border-bottom: 1px solid var(--ink); vertical-align: bottom; }
 td { padding: .45rem .75rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
@@ -70,15 +76,17 @@ footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--li
   td { display: grid; grid-template-columns: 6rem 1fr; gap: .5rem; padding: .25rem 0; border: 0; }
   td::before { content: attr(data-label); color: var(--dim); font-size: .875rem; }
   td > * { min-width: 0; }
+  td:has(> div:empty) { display: none; }
   .bars li { grid-template-columns: 1fr; }
   .axis { margin-left: 0; }
 }
 @media print {
   @page { size: A4; margin: 16mm 14mm; }
-  body { padding: 0; max-width: none; font-size: 9.5pt; line-height: 1.4; }
-  h1 { font-size: 16pt; } h2 { font-size: 12pt; margin-top: 1.4rem; } h3 { font-size: 10.5pt; }
-  table { font-size: 9pt; } pre { font-size: 8pt; }
-  h2, h3 { break-after: avoid; }
+  html { font-size: 9.5pt; }
+  body { padding: 0; max-width: none; line-height: 1.4; }
+  p { max-width: none; }
+  h2 { margin-top: 1.6rem; }
+  h2, h3, h3 + p { break-after: avoid; }
   tr, .note, .bars li, .facts { break-inside: avoid; }
   thead { display: table-header-group; }
   .badge, .note, .bar, .track, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -52,7 +52,8 @@ inline v1::Report SampleReport(const std::string& node, v1::Mode mode, const std
                     {{"directory", "", text}}),
        MakeResource(v1::RESOURCE_KIND_SYSCTL, "vm.max_map_count", v1::RESOURCE_STATUS_UNCHANGED),
        MakeResource(v1::RESOURCE_KIND_SYSCTL, "kernel.other", v1::RESOURCE_STATUS_FAILED, {},
-                    "write /proc/sys/kernel/other: Permission denied " + text)});
+                    "write /proc/sys/kernel/other: Permission denied " + text)},
+      v1::OUTCOME_FAILED);
   return result.report;
 }
 
@@ -78,6 +79,7 @@ inline Evidence SampleEvidence(v1::Mode mode, const std::string& text = "") {
                                    absl::PermissionDeniedError("policy says no " + text));
   refused.elapsed = absl::Milliseconds(40);
   run.nodes[2] = ToNodeRun(refused, run.started_at + absl::Milliseconds(60));
+  run.nodes[2].role = "bpa-node-1";
   return evidence;
 }
 
