@@ -165,8 +165,14 @@ grpc::Status FakeNode::Describe(grpc::ServerContext*, const v1::DescribeRequest*
   return grpc::Status::OK;
 }
 
+void FakeNode::Audit(FakeAudit audit) {
+  const std::lock_guard lock(audit_mutex_);
+  audit_ = std::move(audit);
+}
+
 grpc::Status FakeNode::GetAudit(grpc::ServerContext*, const v1::GetAuditRequest* request,
                                 grpc::ServerWriter<v1::GetAuditResponse>* stream) {
+  const std::lock_guard lock(audit_mutex_);
   return audit_(*this, *request, stream);
 }
 

@@ -59,7 +59,8 @@ class FakeNode : public v1::AgentService::Service {
   int port() const { return port_; }
   void Behave(FakeBehaviour behaviour) { behaviour_ = std::move(behaviour); }
   void BehaveWhenStaging(FakeStageBehaviour behaviour) { staging_ = std::move(behaviour); }
-  void Audit(FakeAudit audit) { audit_ = std::move(audit); }
+  // Waits for a call that is under way; there is one at a time.
+  void Audit(FakeAudit audit);
   // What it says of itself besides.
   void Status(const v1::NodeStatus& status) { status_ = status; }
   // The envelopes received, one per attempt.
@@ -93,6 +94,7 @@ class FakeNode : public v1::AgentService::Service {
   const std::string name_;
   std::unique_ptr<PrivateKey> report_key_;
   FakeStageBehaviour staging_;
+  std::mutex audit_mutex_;
   FakeAudit audit_;
   std::optional<v1::NodeStatus> status_;
   FakeBehaviour behaviour_;
