@@ -114,11 +114,12 @@ class AuditTest : public testing::Test {
     EXPECT_EQ(std::filesystem::exists(path) ? ReadFile(path) : "", before);
   }
 
-  FakeFleet fleet_{1};
   std::unique_ptr<PrivateKey> key_;  // null: the node's own
   std::string head_envelope_;        // sent in place of a fresh one
   std::string last_head_;
   v1::GetAuditRequest last_request_;
+  // Ends first: a call whose client has left may still be at the above.
+  FakeFleet fleet_{1};
 };
 
 TEST_F(AuditTest, VerifiesAndShowsTheWholeRecord) {
