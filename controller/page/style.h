@@ -38,9 +38,9 @@ h1 .badge { font-size: 1rem; vertical-align: middle; margin-left: .35rem; }
 .facts dt { color: var(--dim); }
 .facts dd { margin: 0; min-width: 0; }
 table { width: 100%; border-collapse: collapse; table-layout: fixed; font-size: .9375rem; }
-.nodes th:nth-child(1) { width: 17%; } .nodes th:nth-child(2) { width: 15%; }
-.nodes th:nth-child(3) { width: 20%; } .nodes th:nth-child(5) { width: 12%; }
-.nodes th:nth-child(6) { width: 8%; } .nodes th:nth-child(7) { width: 13%; }
+.nodes th:nth-child(1) { width: 15%; } .nodes th:nth-child(2) { width: 13%; }
+.nodes th:nth-child(3) { width: 18%; } .nodes th:nth-child(5) { width: 15%; }
+.nodes th:nth-child(6) { width: 7%; } .nodes th:nth-child(7) { width: 13%; }
 .changes th:nth-child(1) { width: 29%; } .changes th:nth-child(2) { width: 14%; }
 .changes th:nth-child(3) { width: 15%; } .changes th:nth-child(4) { width: 18%; }
 .proofs th:nth-child(1) { width: 30%; } .proofs th:nth-child(2) { width: 45%; }
