@@ -87,7 +87,26 @@ absl::StatusOr<std::vector<v1::ResourceResult>> Converger::Run() {
     Tell(i, result.status());
     results.push_back(std::move(result));
   }
+  if (mode_ == v1::MODE_APPLY) Settle(results);
   return results;
+}
+
+// A flush takes as long as all else that is done for a directory, so one serves all on a volume.
+void Converger::Settle(std::vector<v1::ResourceResult>& results) {
+  std::map<std::pair<v1::ResourceKind, std::string>, absl::Status> flushed;
+  for (size_t i = 0; i < results.size(); ++i) {
+    v1::ResourceResult& result = results[i];
+    const bool changed = result.status() == v1::RESOURCE_STATUS_CHANGED;
+    if (!changed && !(resuming_ && result.status() == v1::RESOURCE_STATUS_UNCHANGED)) continue;
+    const std::string& volume = resources_[i].below_volume;
+    const auto [flush, first] =
+        flushed.try_emplace({result.kind(), volume.empty() ? result.name() : volume});
+    if (first) flush->second = resources_[i].resource->Settle();
+    if (flush->second.ok()) continue;
+    Fail(result, absl::StrCat(changed ? "changed" : "as wanted",
+                              ", but a power cut may undo it: ", flush->second.message()));
+    Tell(i, result.status());
+  }
 }
 
 v1::ResourceResult Converger::Visit(size_t index) {

@@ -39,6 +39,10 @@ class Converger {
   // observed passes: Run reports it as failed.
   absl::Status CheckReviewed(const v1::ReviewedPlan& plan);
 
+  // This command was broken off before: what its earlier run changed, and this one will find as
+  // wanted, need not be durable yet.
+  void Resume() { resuming_ = true; }
+
   // One result per resource, in order. A failure does not keep the others from going on, but what
   // lies beneath a volume that is not mounted is not touched. Cancelled when told to stop.
   absl::StatusOr<std::vector<v1::ResourceResult>> Run();
@@ -52,6 +56,7 @@ class Converger {
   std::optional<v1::ResourceResult> JudgeBelowVolume(const PlannedResource& planned) const;
   void Converge(size_t index, v1::ResourceResult& result);
   absl::Status ConvergeAndReadBack(Resource& resource);
+  void Settle(std::vector<v1::ResourceResult>& results);
   void NoteVolume(const PlannedResource& planned, const v1::ResourceResult& result);
   void Tell(size_t index, v1::ResourceStatus status);
   void TellPackage(size_t index, const v1::PackageProgress& package);
@@ -65,6 +70,7 @@ class Converger {
   // What CheckReviewed saw, by index: good until something has been changed.
   std::vector<std::optional<std::vector<Difference>>> seen_;
   bool reviewing_ = false;
+  bool resuming_ = false;
 };
 
 }  // namespace bpa::executor

@@ -65,8 +65,10 @@ absl::Status DirectoryResource::Converge() {
     absl::Status owned = host_.SetOwner(name(), state->uid, state->gid);
     if (!owned.ok()) return owned;
   }
-  return host_.SyncFilesystem(name());
+  return absl::OkStatus();
 }
+
+absl::Status DirectoryResource::Settle() { return host_.SyncFilesystem(name()); }
 
 absl::StatusOr<DirectoryResource::State> DirectoryResource::Inspect() {
   State state;

@@ -30,6 +30,7 @@ class DirectoryResource : public Resource {
   std::string name() const override { return wanted_.path(); }
   absl::StatusOr<std::vector<Difference>> Observe() override;
   absl::Status Converge() override;
+  absl::Status Settle() override;
 
   // "directory with mode 0777, owner elastic".
   std::string Wanted() const;

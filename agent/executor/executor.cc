@@ -237,6 +237,7 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
 
   StepJournal steps(journal_, proto.id(), caller.progress, stopping_);
   Converger converger(*resources, proto.mode(), steps);
+  if (decision.resume) converger.Resume();
   CommandRecord record = MakeRecord(command, clock_(), config_.policy.max_clock_skew);
   if (apply && !decision.resume) {
     if (target.has_reviewed_plan()) {

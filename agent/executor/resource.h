@@ -38,6 +38,9 @@ class Resource {
   virtual absl::StatusOr<std::vector<Difference>> Observe() = 0;
   // Removes all differences. Stops at the first failure; safe to call again.
   virtual absl::Status Converge() = 0;
+  // Makes durable what Converge left for a later flush, of this resource and of every other of its
+  // kind on the same filesystem. Called before a report says that they were changed.
+  virtual absl::Status Settle() { return absl::OkStatus(); }
   // Where what takes long tells how far it is, from the calling thread.
   virtual void ReportTo(const std::function<void(const v1::PackageProgress&)>& /*sink*/) {}
 };

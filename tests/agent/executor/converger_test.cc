@@ -37,14 +37,20 @@ class TinyResource : public Resource {
     if (breaks_observing) observe_error = absl::InternalError("cannot look any more");
     return absl::OkStatus();
   }
+  absl::Status Settle() override {
+    ++settled;
+    return settle_error;
+  }
   void set_differences(Differences differences) { differences_ = std::move(differences); }
 
   int observed = 0;
   int converged = 0;
+  int settled = 0;
   bool deaf = false;
   bool breaks_observing = false;
   absl::Status observe_error;
   absl::Status converge_error;
+  absl::Status settle_error;
   std::function<void()> on_converge;
 
  private:
@@ -245,6 +251,41 @@ TEST_F(ConvergerTest, StopsBetweenResources) {
               StatusIs(absl::StatusCode::kCancelled, "before resource 2 of 2"));
   EXPECT_EQ(first.converged, 1);
   EXPECT_EQ(second.observed, 0);
+}
+
+TEST_F(ConvergerTest, FlushesAVolumeOnceForAllThatWasChangedOnIt) {
+  AddVolume({});
+  TinyResource& unchanged = AddDirectory({});
+  TinyResource& first = AddDirectory(mode_);
+  TinyResource& second = AddDirectory(mode_);
+  TinyResource& elsewhere = Add(v1::RESOURCE_KIND_DIRECTORY, "/srv/x", mode_);
+  second.on_converge = [&] { EXPECT_EQ(first.settled, 0); };
+  Run(v1::MODE_APPLY);
+  EXPECT_EQ(unchanged.settled, 0);
+  EXPECT_EQ(first.settled + second.settled, 1);
+  EXPECT_EQ(elsewhere.settled, 1);
+}
+
+TEST_F(ConvergerTest, FailsAllThatAFailedFlushStoodFor) {
+  AddVolume({});
+  AddDirectory(mode_).settle_error = absl::DataLossError("syncfs /opt: Input/output error");
+  AddDirectory(mode_);
+  AddSysctl(mode_);
+  const auto results = Run(v1::MODE_APPLY);
+  for (const size_t directory : {1, 2}) {
+    EXPECT_EQ(results[directory].status(), v1::RESOURCE_STATUS_FAILED);
+    EXPECT_EQ(results[directory].message(),
+              "changed, but a power cut may undo it: syncfs /opt: Input/output error");
+  }
+  EXPECT_EQ(results[3].status(), v1::RESOURCE_STATUS_CHANGED);
+}
+
+TEST_F(ConvergerTest, FlushesWhatAnEarlierRunOfTheCommandMayHaveChanged) {
+  TinyResource& directory = AddDirectory({});
+  Converger converger(resources_, v1::MODE_APPLY, listener_);
+  converger.Resume();
+  ASSERT_THAT(converger.Run(), IsOk());
+  EXPECT_EQ(directory.settled, 1);
 }
 
 TEST_F(ConvergerTest, CarriesOutAReviewedPlan) {

@@ -54,6 +54,12 @@ TEST_F(DirectoryTest, IsANoOpTheSecondTime) {
   EXPECT_EQ(node_.faults.log(), std::vector<std::string>{"Inspect /opt/bpa/data/kafka1"});
 }
 
+TEST_F(DirectoryTest, IsDurableBeforeItIsReported) {
+  Want("/opt/bpa/data/kafka1").set_mode(0777);
+  node_.RunOne(v1::MODE_APPLY);
+  EXPECT_EQ(node_.faults.log().back(), "SyncFilesystem /opt/bpa/data/kafka1");
+}
+
 TEST_F(DirectoryTest, LeavesModesAloneThatTheRoleDoesNotName) {
   node_.host.AddDirectory("/opt/bpa/data/elk", 0700, 12, 13);
   Want("/opt/bpa/data/elk");
