@@ -2,7 +2,7 @@
 # The guest as the one node of a cluster of bpactl's; to be sourced after guest.sh, with BPA_HOME set
 # and `bpactl` naming the program.
 
-: "${top:?}" "${build:?}" "${bpactl:?}" "${guest_dir:?}" "${guest_volume_id:?}" "${guest_agent_port=}"
+: "${top:?}" "${build:?}" "${bpactl:?}" "${guest_dir:?}" "${guest_volume_id:?}" "${guest_agent_port=}" "${guest_patience:?}"
 
 # init for the guest: it differs from a node of EC2 in the model of its volume.
 cluster_init() {
@@ -65,7 +65,7 @@ in_guest() {
 
 # Until the node answers over the network.
 cluster_wait() {
-  local until=$((SECONDS + 240))
+  local until=$((SECONDS + guest_patience))
   while ((SECONDS < until)); do
     "$bpactl" nodes >/dev/null 2>&1 && return 0
     sleep 0.5

@@ -10,6 +10,8 @@
 : "${guest_image=}" "${guest_dir=}"
 guest_volume_id=vol-0123456789abcdef0
 guest_memory_mib=1024
+# Seconds. No promise: a machine that others use as well is slow to emulate one.
+guest_patience=600
 guest_pid=
 guest_shell_port=
 guest_agent_port=
@@ -87,12 +89,12 @@ guest_boot() {
     "${devices[@]}" "$@" </dev/null >"$guest_dir/qemu.log" 2>&1 &
   guest_pid=$!
   disown
-  guest_wait 180
+  guest_wait
 }
 
-# guest_wait SECONDS: until the guest takes commands.
+# Until the guest takes commands.
 guest_wait() {
-  local until=$((SECONDS + $1))
+  local until=$((SECONDS + guest_patience))
   while ((SECONDS < until)); do
     [[ -d /proc/$guest_pid ]] || {
       guest_fail "QEMU has ended: $(tail -n 5 "$guest_dir/qemu.log")"
@@ -101,11 +103,11 @@ guest_wait() {
     [[ $(guest_run_within 10 echo up 2>/dev/null) == up ]] && return 0
     sleep 0.3
   done
-  guest_fail "no answer after $1 s; its console ends: $(tail -n 5 "$guest_dir/console")"
+  guest_fail "no answer after $guest_patience s; its console ends: $(tail -n 5 "$guest_dir/console")"
 }
 
 # guest_run COMMAND...: runs a shell command as the guest's root user; its output and exit code.
-guest_run() { guest_run_within 240 "$@"; }
+guest_run() { guest_run_within "$guest_patience" "$@"; }
 guest_run_within() {
   local limit=$1 output
   shift
@@ -120,19 +122,18 @@ guest_run_within() {
   return "$code"
 }
 
-# guest_await SECONDS COMMAND...: until the command succeeds in the guest.
+# guest_await COMMAND...: until the command succeeds in the guest.
 guest_await() {
-  local limit=$1 until=$((SECONDS + $1))
-  shift
+  local until=$((SECONDS + guest_patience))
   while ((SECONDS < until)); do
     guest_run "$@" >/dev/null && return 0
     sleep 0.5
   done
-  guest_fail "after $limit s still not so: $*: $(guest_run "$@")"
+  guest_fail "after $guest_patience s still not so: $*: $(guest_run "$@")"
 }
 
 # Until everything that the boot starts has started or failed.
-guest_settle() { guest_await 180 '! systemctl is-system-running --wait | grep -q starting'; }
+guest_settle() { guest_await '! systemctl is-system-running --wait | grep -q starting'; }
 
 # For a scenario that has failed: what the guest can tell.
 guest_evidence() {
@@ -147,7 +148,7 @@ guest_reboot() {
   local before
   before=$(guest_run cat /proc/sys/kernel/random/boot_id) || return 1
   guest_run 'systemctl reboot' >/dev/null
-  local until=$((SECONDS + 240)) now
+  local until=$((SECONDS + guest_patience)) now
   while ((SECONDS < until)); do
     now=$(guest_run_within 10 cat /proc/sys/kernel/random/boot_id)
     [[ ${#now} -ne 36 || $now == "$before" ]] || return 0
@@ -167,7 +168,7 @@ guest_cut() {
 # Shuts down in order, so that the next boot is an ordinary one.
 guest_shut_down() {
   guest_run 'systemctl poweroff' >/dev/null
-  local until=$((SECONDS + 120))
+  local until=$((SECONDS + guest_patience))
   while [[ -d /proc/$guest_pid ]]; do
     ((SECONDS < until)) || {
       guest_fail 'does not shut down'
