@@ -20,13 +20,16 @@ constexpr unsigned kPublicMode = 0644;
 constexpr unsigned kSecretMode = 0600;
 constexpr mode_t kDirectoryMode = 0755;
 
-std::string AgentYaml(const Node& node, const BundleContents& contents) {
+}  // namespace
+
+std::string RenderAgentYaml(const Node& node, const std::string& cluster,
+                            const std::string& policy) {
   const std::string port = node.address.substr(node.address.rfind(':') + 1);
   const bool is_ipv6 = node.address.starts_with("[");
   return absl::StrCat(
-      "# /etc/bpa-agent/agent.yaml: made by `bpactl init` for this node.\n"
+      "# /etc/bpa-agent/agent.yaml: made by bpactl for this node.\n"
       "cluster: ",
-      contents.cluster, "\nnode: ", node.name,
+      cluster, "\nnode: ", node.name,
       "\n\n"
       "# bpa-gateway: on the network, without privilege.\n"
       "gateway:\n  listen: ",
@@ -34,8 +37,10 @@ std::string AgentYaml(const Node& node, const BundleContents& contents) {
       "\n\n"
       "# bpa-executor: as root, without network.\n"
       "executor:\n  gateway_user: bpa-agent\n\n",
-      contents.policy, contents.policy.ends_with('\n') ? "" : "\n");
+      policy, policy.ends_with('\n') ? "" : "\n");
 }
+
+namespace {
 
 absl::Status MakeDirectory(const std::string& path) {
   if (mkdir(path.c_str(), kDirectoryMode) != 0) return ErrnoStatus(errno, "mkdir", path);
@@ -55,20 +60,22 @@ absl::StatusOr<std::vector<File>> MakeFiles(const Node& node, const BundleConten
   absl::StatusOr<PrivateKey> tls_key = PrivateKey::GenerateEcdsaP256();
   if (!tls_key.ok()) return tls_key.status();
   absl::StatusOr<std::string> certificate =
-      IssueNodeCertificate(contents.authority, tls_key->public_key(), contents.cluster, node.name,
-                           AddressHost(node.address), now);
+      IssueNodeCertificate(contents.authority, tls_key->public_key(), contents.cluster, node,
+                           {.now = now, .node_now = now});
   if (!certificate.ok()) return certificate.status();
   absl::StatusOr<PrivateKey> report_key = PrivateKey::GenerateEd25519();
   if (!report_key.ok()) return report_key.status();
   const std::string signer_file =
       absl::StrCat("agent/trusted-signers.d/", contents.signer_name, ".pem");
-  return std::vector<File>{{"report.pem", report_key->public_key().ToPem(), kPublicMode},
-                           {"agent/agent.yaml", AgentYaml(node, contents), kPublicMode},
-                           {"agent/report.key", report_key->ToPem(), kSecretMode},
-                           {"agent/tls/ca.pem", contents.authority.certificate_pem, kPublicMode},
-                           {"agent/tls/node.pem", *certificate, kPublicMode},
-                           {"agent/tls/node.key", tls_key->ToPem(), kSecretMode},
-                           {signer_file, contents.signer.ToPem(), kPublicMode}};
+  return std::vector<File>{
+      {"report.pem", report_key->public_key().ToPem(), kPublicMode},
+      {"node.pem", *certificate, kPublicMode},
+      {"agent/agent.yaml", RenderAgentYaml(node, contents.cluster, contents.policy), kPublicMode},
+      {"agent/report.key", report_key->ToPem(), kSecretMode},
+      {"agent/tls/ca.pem", contents.authority.certificate_pem, kPublicMode},
+      {"agent/tls/node.pem", *certificate, kPublicMode},
+      {"agent/tls/node.key", tls_key->ToPem(), kSecretMode},
+      {signer_file, contents.signer.ToPem(), kPublicMode}};
 }
 
 absl::Status Fill(const std::string& directory, const std::vector<File>& files) {

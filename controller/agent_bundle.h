@@ -25,8 +25,13 @@ struct BundleContents {
 // InvalidArgument, naming line and column, unless `text` is a `policy` section and nothing else.
 absl::Status CheckPolicySection(const std::string& text, const std::string& file_name);
 
+// The text of a node's agent.yaml; `policy` is its `policy` section.
+std::string RenderAgentYaml(const Node& node, const std::string& cluster,
+                            const std::string& policy);
+
 // Makes `directory` (which must not exist; its parent must) with
 //   report.pem                       the public half of the node's report key, to be pinned
+//   node.pem                         the node's certificate, as issued
 //   agent/agent.yaml                 configuration of both programs, with the policy
 //   agent/report.key                 signs reports; 0600
 //   agent/tls/{ca.pem,node.pem,node.key}

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string_view>
@@ -15,13 +16,15 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "controller/forms.h"
 
 namespace bpa::controller {
 namespace {
 
 constexpr absl::Duration kAuthorityLifetime = absl::Hours(24 * 3652);
 constexpr absl::Duration kLeafLifetime = absl::Hours(24 * 365);
-constexpr absl::Duration kBackdating = absl::Hours(1);
+constexpr absl::Duration kNodeBackdating = absl::Hours(1);
+constexpr absl::Duration kOwnBackdating = absl::Hours(24 * 365);
 // RFC 5280 allows 20 octets; the top bit stays clear, for the number is positive.
 constexpr size_t kSerialBytes = 16;
 // RFC 5280's upper bound of a common name. Decisions rest on the other names.
@@ -37,6 +40,7 @@ struct Deleter {
   }
 };
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using CertificateRequest = std::unique_ptr<X509_REQ, Deleter<X509_REQ_free>>;
 using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
@@ -51,7 +55,8 @@ struct AlternativeName {
 struct Request {
   std::string common_name;
   std::vector<AlternativeName> names;
-  absl::Duration lifetime;
+  absl::Time from;
+  absl::Time until;
   // X509v3 extensions in OpenSSL's notation; constants, never a user's text.
   std::vector<std::pair<int, const char*>> extensions;
 };
@@ -148,7 +153,7 @@ bool AddExtensions(X509* issuer, X509* certificate, const Request& request) {
 
 // `issuer` is null for a certificate that signs itself.
 absl::StatusOr<std::string> Issue(const Request& request, const PublicKey& key, X509* issuer,
-                                  const PrivateKey& issuer_key, absl::Time now) {
+                                  const PrivateKey& issuer_key) {
   const Certificate certificate(X509_new());
   const EvpPkey public_key = PublicHalf(key);
   const EvpPkey signing_key = PrivateHalf(issuer_key);
@@ -158,7 +163,7 @@ absl::StatusOr<std::string> Issue(const Request& request, const PublicKey& key, 
   X509* subject = certificate.get();
   X509* parent = issuer == nullptr ? subject : issuer;
   if (X509_set_version(subject, X509_VERSION_3) != 1 || !SetSerial(subject) ||
-      !SetTimes(subject, now - kBackdating, now + request.lifetime) ||
+      !SetTimes(subject, request.from, request.until) ||
       !SetSubject(subject, request.common_name) ||
       X509_set_issuer_name(subject, X509_get_subject_name(parent)) != 1 ||
       X509_set_pubkey(subject, public_key.get()) != 1 || !AddExtensions(parent, subject, request) ||
@@ -168,9 +173,9 @@ absl::StatusOr<std::string> Issue(const Request& request, const PublicKey& key, 
   return ToPem(subject);
 }
 
+// Fills in what all leaves have.
 absl::StatusOr<std::string> IssueLeaf(const Authority& authority, const PublicKey& key,
-                                      const char* usage, const std::string& common_name,
-                                      const std::vector<AlternativeName>& names, absl::Time now) {
+                                      const char* usage, Request request) {
   absl::StatusOr<Certificate> issuer = FromPem(authority.certificate_pem);
   if (!issuer.ok()) return issuer.status();
   const EvpPkey authority_key = PrivateHalf(authority.key);
@@ -179,15 +184,12 @@ absl::StatusOr<std::string> IssueLeaf(const Authority& authority, const PublicKe
     return absl::FailedPreconditionError(
         "the authority's certificate and key do not belong together");
   }
-  const Request request = {.common_name = common_name,
-                           .names = names,
-                           .lifetime = kLeafLifetime,
-                           .extensions = {{NID_basic_constraints, "critical,CA:FALSE"},
-                                          {NID_key_usage, "critical,digitalSignature"},
-                                          {NID_ext_key_usage, usage},
-                                          {NID_subject_key_identifier, "hash"},
-                                          {NID_authority_key_identifier, "keyid:always"}}};
-  return Issue(request, key, issuer->get(), authority.key, now);
+  request.extensions = {{NID_basic_constraints, "critical,CA:FALSE"},
+                        {NID_key_usage, "critical,digitalSignature"},
+                        {NID_ext_key_usage, usage},
+                        {NID_subject_key_identifier, "hash"},
+                        {NID_authority_key_identifier, "keyid:always"}};
+  return Issue(request, key, issuer->get(), authority.key);
 }
 
 bool IsIpAddress(const std::string& host) {
@@ -202,17 +204,18 @@ absl::StatusOr<std::string> MakeAuthorityCertificate(const PrivateKey& key,
                                                      const std::string& cluster, absl::Time now) {
   const Request request = {.common_name = absl::StrCat("BPA agents of ", cluster),
                            .names = {{GEN_URI, absl::StrCat(kScheme, cluster, kAuthorityPath)}},
-                           .lifetime = kAuthorityLifetime,
+                           .from = now - kOwnBackdating,
+                           .until = now + kAuthorityLifetime,
                            .extensions = {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
                                           {NID_key_usage, "critical,keyCertSign,cRLSign"},
                                           {NID_subject_key_identifier, "hash"}}};
-  return Issue(request, key.public_key(), nullptr, key, now);
+  return Issue(request, key.public_key(), nullptr, key);
 }
 
-absl::StatusOr<std::string> IssueNodeCertificate(const Authority& authority, const PublicKey& key,
-                                                 const std::string& cluster,
-                                                 const std::string& node, const std::string& host,
-                                                 absl::Time now) {
+namespace {
+
+std::vector<AlternativeName> NodeNames(const std::string& cluster, const std::string& node,
+                                       const std::string& host) {
   std::vector<AlternativeName> names = {{GEN_DNS, node},
                                         {GEN_URI, absl::StrCat(kScheme, cluster, "/node/", node)}};
   if (IsIpAddress(host)) {
@@ -220,16 +223,33 @@ absl::StatusOr<std::string> IssueNodeCertificate(const Authority& authority, con
   } else if (host != node) {
     names.push_back({GEN_DNS, host});
   }
-  return IssueLeaf(authority, key, "serverAuth", node, names, now);
+  return names;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> IssueNodeCertificate(const Authority& authority, const PublicKey& key,
+                                                 const std::string& cluster, const Node& node,
+                                                 const IssueTimes& times) {
+  const absl::Time later = std::max(times.now, times.node_now) + kLeafLifetime;
+  return IssueLeaf(authority, key, "serverAuth",
+                   {.common_name = node.name,
+                    .names = NodeNames(cluster, node.name, AddressHost(node.address)),
+                    .from = std::min(times.now, times.node_now) - kNodeBackdating,
+                    .until = std::max(later, times.after + absl::Seconds(1)),
+                    .extensions = {}});
 }
 
 absl::StatusOr<std::string> IssueControllerCertificate(const Authority& authority,
                                                        const PublicKey& key,
                                                        const std::string& cluster,
                                                        const std::string& name, absl::Time now) {
-  const std::vector<AlternativeName> names = {
-      {GEN_URI, absl::StrCat(kScheme, cluster, "/controller/", name)}};
-  return IssueLeaf(authority, key, "clientAuth", name, names, now);
+  return IssueLeaf(authority, key, "clientAuth",
+                   {.common_name = name,
+                    .names = {{GEN_URI, absl::StrCat(kScheme, cluster, "/controller/", name)}},
+                    .from = now - kOwnBackdating,
+                    .until = now + kLeafLifetime,
+                    .extensions = {}});
 }
 
 absl::StatusOr<std::string> AuthorityCluster(const std::string& certificate_pem) {
@@ -249,6 +269,28 @@ absl::StatusOr<std::string> AuthorityCluster(const std::string& certificate_pem)
     return std::string(uri);
   }
   return absl::InvalidArgumentError("not the certificate of an authority that bpactl made");
+}
+
+absl::StatusOr<PublicKey> RequestedKey(const std::string& certificate_request) {
+  const auto* const begin = reinterpret_cast<const unsigned char*>(certificate_request.data());
+  const unsigned char* next = begin;
+  const CertificateRequest request(
+      d2i_X509_REQ(nullptr, &next, static_cast<long>(certificate_request.size())));
+  if (request == nullptr || next != begin + certificate_request.size()) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError("not a certificate request");
+  }
+  EVP_PKEY* const key = X509_REQ_get0_pubkey(request.get());
+  if (key == nullptr || X509_REQ_verify(request.get(), key) != 1) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError("a certificate request that its own key did not sign");
+  }
+  unsigned char* der = nullptr;
+  const int length = i2d_PUBKEY(key, &der);
+  const auto free_der = absl::MakeCleanup([&der] { OPENSSL_free(der); });
+  if (length <= 0) return OpensslFailure("encode a key");
+  return PublicKey::FromDer(
+      std::string(reinterpret_cast<const char*>(der), static_cast<size_t>(length)));
 }
 
 }  // namespace bpa::controller

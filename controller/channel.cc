@@ -60,10 +60,8 @@ Dialer::Dialer(const ClientIdentity& identity) {
   credentials_ = grpc::SslCredentials(options);
 }
 
-std::shared_ptr<grpc::Channel> Dialer::Dial(const Node& node,
-                                            absl::Duration connect_timeout) const {
+grpc::ChannelArguments NodeChannelArguments(absl::Duration connect_timeout) {
   grpc::ChannelArguments arguments;
-  arguments.SetSslTargetNameOverride(node.name);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
@@ -76,6 +74,13 @@ std::shared_ptr<grpc::Channel> Dialer::Dial(const Node& node,
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMillis);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  return arguments;
+}
+
+std::shared_ptr<grpc::Channel> Dialer::Dial(const Node& node,
+                                            absl::Duration connect_timeout) const {
+  grpc::ChannelArguments arguments = NodeChannelArguments(connect_timeout);
+  arguments.SetSslTargetNameOverride(node.name);
   return grpc::CreateCustomChannel(ChannelTarget(node.address), credentials_, arguments);
 }
 

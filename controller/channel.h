@@ -4,6 +4,7 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
 
 #include <memory>
 #include <string>
@@ -17,6 +18,9 @@ namespace bpa::controller {
 // `address` as a gRPC target: "ipv4:" and "ipv6:" for numeric ones, so that no resolver is started,
 // and "dns:///" for host names. Without a port, kDefaultPort.
 std::string ChannelTarget(const std::string& address);
+
+// What every channel to a node has in common: see Dialer::Dial.
+grpc::ChannelArguments NodeChannelArguments(absl::Duration connect_timeout);
 
 // Makes channels that present one client identity. Cheap until the first Dial. Single-threaded.
 class Dialer {

@@ -10,16 +10,19 @@
 #include "controller/apply.h"
 #include "controller/audit.h"
 #include "controller/dirs.h"
+#include "controller/enroll.h"
 #include "controller/history.h"
 #include "controller/init.h"
 #include "controller/mount.h"
 #include "controller/nodes.h"
 #include "controller/plan.h"
+#include "controller/renew.h"
 #include "controller/report.h"
 #include "controller/show.h"
 #include "controller/sign.h"
 #include "controller/stage.h"
 #include "controller/sysctl.h"
+#include "controller/user_data_verb.h"
 #include "controller/verify.h"
 #include "controller/version.h"
 #include "proto/yaml/strict_yaml.h"
@@ -52,6 +55,9 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
 
 void RegisterVerbs(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   RegisterInit(app, global, exit_code);
+  RegisterUserData(app, global, exit_code);
+  RegisterEnroll(app, global, exit_code);
+  RegisterRenew(app, global, exit_code);
   RegisterNodes(app, global, exit_code);
   RegisterPlan(app, global, exit_code);
   RegisterApply(app, global, exit_code);

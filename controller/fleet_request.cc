@@ -10,19 +10,6 @@
 namespace bpa::controller {
 namespace {
 
-void AddDuration(CLI::App& verb, const char* name, absl::Duration* value, const char* help) {
-  verb.add_option_function<std::string>(
-          name,
-          [name, value](const std::string& text) {
-            if (!absl::ParseDuration(text, value) || *value <= absl::ZeroDuration()) {
-              throw CLI::ValidationError(name,
-                                         "'" + text + "' is no duration: write 30s, 5m or 1h");
-            }
-          },
-          help)
-      ->type_name("DURATION");
-}
-
 // "500", "500K", "10M", "1G": bytes per second.
 bool ParseRate(std::string text, uint64_t* rate) {
   constexpr std::string_view kUnits = "KMG";
@@ -39,6 +26,19 @@ bool ParseRate(std::string text, uint64_t* rate) {
 }
 
 }  // namespace
+
+void AddDuration(CLI::App& verb, const char* name, absl::Duration* value, const char* help) {
+  verb.add_option_function<std::string>(
+          name,
+          [name, value](const std::string& text) {
+            if (!absl::ParseDuration(text, value) || *value <= absl::ZeroDuration()) {
+              throw CLI::ValidationError(name,
+                                         "'" + text + "' is no duration: write 30s, 5m or 1h");
+            }
+          },
+          help)
+      ->type_name("DURATION");
+}
 
 void AddNodeOptions(CLI::App& verb, FleetRequest* request) {
   verb.add_option("NODE", request->nodes, "Nodes by name (default: all)")->type_name("");

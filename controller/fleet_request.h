@@ -35,6 +35,9 @@ struct FleetRequest {
   FleetOptions fleet;
 };
 
+// An option for a duration above zero: "30s", "5m".
+void AddDuration(CLI::App& verb, const char* name, absl::Duration* value, const char* help);
+
 // Each adds options that fill `request`, which must outlive the parse.
 //
 // NODE..., --timeout, --connect-timeout, --retries: for whatever talks to nodes.

@@ -8,9 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "controller/directories.h"
 #include "controller/forms.h"
 #include "proto/trusted_file.h"
+#include "proto/x509.h"
 #include "proto/yaml/strict_yaml.h"
 
 namespace bpa::controller {
@@ -46,6 +48,24 @@ absl::Status CheckFileName(const std::string& name) {
     return absl::InvalidArgumentError(absl::StrCat("'", name, "' ", problem));
   }
   return absl::OkStatus();
+}
+
+// What a node would only answer by hanging up.
+absl::Status CheckValidNow(const std::string& path, const std::string& pem) {
+  const auto chain = ParseCertificates(pem);
+  if (!chain.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", chain.status().message()));
+  }
+  const absl::StatusOr<Validity> validity = ValidityOf(*chain->front());
+  if (!validity.ok()) return validity.status();
+  const absl::Time now = absl::Now();
+  if (validity->Contains(now)) return absl::OkStatus();
+  const bool expired = now > validity->until;
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, expired ? " expired at " : " is valid only from ",
+                   absl::FormatTime(expired ? validity->until : validity->from),
+                   expired ? ": `bpactl renew` makes a new one, where ca.key is"
+                           : ": is this machine's clock right?"));
 }
 
 template <typename Key>
@@ -85,6 +105,7 @@ absl::StatusOr<ClientIdentity> Home::ReadClientIdentity() const {
   absl::StatusOr<std::string> certificate =
       Read(path_ + "/client.pem", kMaxPemBytes, FileSecrecy::kPublic);
   if (!certificate.ok()) return certificate.status();
+  if (absl::Status s = CheckValidNow(path_ + "/client.pem", *certificate); !s.ok()) return s;
   absl::StatusOr<std::string> key = Read(path_ + "/client.key", kMaxPemBytes, FileSecrecy::kSecret);
   if (!key.ok()) return key.status();
   return ClientIdentity{.ca_certificate = *std::move(ca),
@@ -101,7 +122,7 @@ absl::StatusOr<PublicKey> Home::ReadReportKey(const std::string& node) const {
   if (absl::Status status = CheckFileName(node); !status.ok()) return status;
   return ReadKey<PublicKey>(absl::StrCat(path_, "/nodes/", node, "/report.pem"),
                             FileSecrecy::kPublic,
-                            "the node's report key is not known here; run `bpactl init`");
+                            "the node's report key is not known here; `bpactl enroll` the node");
 }
 
 std::string Home::CommandDirectory(const std::string& command_id) const {

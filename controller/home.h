@@ -4,8 +4,10 @@
 //   ca.key ca.pem                    signs node and client certificates
 //   client.key client.pem            bpactl's own TLS identity
 //   signer.key signer.pem            signs commands (the public half goes to the nodes)
+//   nodes/<name>/join.secret         enrols the node, once; node_record.h
 //   nodes/<name>/report.pem          the node's report key, pinned
-//   nodes/<name>/agent/              what goes to the node's /etc/bpa-agent
+//   nodes/<name>/node.pem            its certificate, as issued last
+//   nodes/<name>/agent/              what goes to the node's /etc/bpa-agent, if it is not enrolled
 //   commands/<id>/command.dsse       every command sent, as signed
 //   commands/<id>/<node>.report.dsse the signed report, as received
 //   commands/<id>/run.jsonl          what happened, event by event (history/run_log.h)
@@ -41,7 +43,8 @@ class Home {
   const std::string& path() const { return path_; }
   std::string cluster_path() const;  // <home>/cluster.yaml
 
-  // NotFound says to run `bpactl init`; other errors name the file.
+  // NotFound says to run `bpactl init`; other errors name the file. FailedPrecondition when
+  // bpactl's certificate is not valid now.
   absl::StatusOr<Cluster> ReadCluster() const;
   absl::StatusOr<ClientIdentity> ReadClientIdentity() const;
   absl::StatusOr<PrivateKey> ReadSigningKey() const;

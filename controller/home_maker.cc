@@ -13,6 +13,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "controller/agent_bundle.h"
+#include "controller/authority.h"
 #include "controller/certificates.h"
 #include "controller/directories.h"
 #include "controller/forms.h"
@@ -195,12 +196,14 @@ absl::StatusOr<Authority> HomeMaker::EnsureAuthority() {
 absl::Status HomeMaker::EnsureClient(const Authority& authority) {
   absl::StatusOr<PrivateKey> key = EnsureKey("client.key", SignerType::kEcdsaP256);
   if (!key.ok()) return key.status();
-  return EnsureFile("client.pem",
-                    [&] {
-                      return IssueControllerCertificate(authority, key->public_key(), cluster_name_,
-                                                        options_.controller_name, now_);
-                    })
-      .status();
+  const absl::StatusOr<std::string> certificate = EnsureFile("client.pem", [&] {
+    return IssueControllerCertificate(authority, key->public_key(), cluster_name_,
+                                      options_.controller_name, now_);
+  });
+  if (!certificate.ok()) return certificate.status();
+  const absl::StatusOr<bool> renewed = RenewClientCertificate(home_, authority, now_);
+  if (renewed.ok() && *renewed) made_(Path("client.pem"));
+  return renewed.status();
 }
 
 absl::Status HomeMaker::EnsureClusterFile() {
@@ -225,8 +228,8 @@ absl::Status HomeMaker::EnsureBundles(const Authority& authority, const PublicKe
       if (Exists(directory + "/report.pem")) continue;
       return absl::FailedPreconditionError(
           absl::StrCat(directory,
-                       " has no report.pem: put it back, or remove the directory to "
-                       "have the node's keys made anew"));
+                       " has no report.pem: enrol the node; or put the file back; or remove the "
+                       "directory to have the node's keys made here anew"));
     }
     absl::Status status = MakeAgentBundle(directory, node, contents, now_);
     if (!status.ok()) return status;
@@ -255,8 +258,10 @@ absl::StatusOr<HomeResult> HomeMaker::Run() {
   HomeResult result;
   result.cluster_complete = cluster_.status();
   if (!cluster_.ok()) return result;
-  absl::Status status = EnsureBundles(*authority, signer->public_key());
-  if (!status.ok()) return status;
+  if (options_.bundles) {
+    absl::Status status = EnsureBundles(*authority, signer->public_key());
+    if (!status.ok()) return status;
+  }
   for (const Node& node : cluster_->nodes) result.nodes.push_back(node.name);
   return result;
 }

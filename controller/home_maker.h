@@ -24,7 +24,9 @@ struct HomeOptions {
   SignerType signer_type = SignerType::kEd25519;
   // What certificates and nodes call this bpactl and its signing key.
   std::string controller_name = "bastion";
-  // The text of agent.yaml's `policy` section.
+  // Make bundles: for nodes that are configured by hand instead of by user-data.
+  bool bundles = false;
+  // The text of agent.yaml's `policy` section in them.
   std::string policy;
 };
 
@@ -36,9 +38,9 @@ struct HomeResult {
 };
 
 // Makes what is missing in `home`, in this order: the directory (0700), CA, client identity,
-// signer, cluster.yaml, and a bundle for each node of cluster.yaml that has none. Calls `made` with
-// each path after it is durable. Overwrites nothing, so running it again, also after a crash at any
-// point, makes the rest.
+// signer, cluster.yaml, and, if wanted, a bundle for each node of cluster.yaml that has none. Calls
+// `made` with each path after it is durable. Overwrites nothing but a client certificate that ends
+// within kRenewBefore, so running it again, also after a crash at any point, makes the rest.
 //
 // Fails before it makes anything with InvalidArgument when cluster.yaml is faulty or contradicts
 // the options, and with Aborted while another bpactl does the same. FailedPrecondition when

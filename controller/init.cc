@@ -24,6 +24,7 @@ struct InitArguments {
   std::vector<std::string> nodes;
   std::string signer_type = "ed25519";
   std::string policy_file;
+  bool bundles = false;
 };
 
 absl::StatusOr<HomeOptions> ToHomeOptions(const InitArguments& arguments) {
@@ -37,6 +38,7 @@ absl::StatusOr<HomeOptions> ToHomeOptions(const InitArguments& arguments) {
     if (!node.ok()) return node.status();
     options.nodes.push_back(*std::move(node));
   }
+  options.bundles = arguments.bundles;
   options.policy = std::string(ShippedPolicy());
   if (!arguments.policy_file.empty()) {
     absl::StatusOr<std::string> policy =
@@ -50,23 +52,25 @@ absl::StatusOr<HomeOptions> ToHomeOptions(const InitArguments& arguments) {
 }
 
 void PrintNextSteps(const GlobalOptions& global, const Home& home, const HomeResult& result,
-                    bool made_something) {
+                    bool bundles) {
   if (!result.cluster_complete.ok()) {
     global.out << "\nNext:\n"
                << "  1. Complete " << home.cluster_path() << ":\n     "
                << result.cluster_complete.message() << "\n"
-               << "  2. Run `bpactl init` again: it makes what each node needs.\n";
+               << "  2. Run `bpactl init` again.\n";
     return;
   }
-  if (!made_something) {
-    global.out << home.path() << " has all it needs; nothing was made.\n";
-    return;
+  global.out << "\nNext:\n";
+  if (bundles) {
+    global.out << "  1. Bring each " << home.path() << "/nodes/NODE/agent to its node as "
+               << "/etc/bpa-agent, owned by root,\n     tls/node.key owned by bpa-agent.\n"
+               << "  2. bpactl nodes    do they answer?\n";
+  } else {
+    global.out << "  1. bpactl user-data NODE    give it to the instance, or to its launch "
+               << "template\n"
+               << "  2. bpactl enroll            once the instances are up\n";
   }
-  global.out << "\nNext:\n"
-             << "  1. Bring each " << home.path() << "/nodes/NODE/agent to its node as "
-             << "/etc/bpa-agent, owned by root,\n     tls/node.key owned by bpa-agent.\n"
-             << "  2. bpactl nodes    do they answer?\n"
-             << "  3. bpactl plan     what would change?\n"
+  global.out << "  3. bpactl plan     what would change?\n"
              << "Keep ca.key and signer.key: they are the cluster's trust, and exist only here.\n";
 }
 
@@ -89,7 +93,11 @@ int RunInit(const GlobalOptions& global, const InitArguments& arguments) {
     }
     global.out << document.dump(2) << "\n";
   } else {
-    PrintNextSteps(global, home, *result, !made.empty());
+    if (made.empty() && result->cluster_complete.ok()) {
+      global.out << home.path() << " has all it needs; nothing was made.\n";
+    } else {
+      PrintNextSteps(global, home, *result, options->bundles);
+    }
   }
   return kExitConverged;
 }
@@ -99,8 +107,8 @@ int RunInit(const GlobalOptions& global, const InitArguments& arguments) {
 void RegisterInit(CLI::App& app, const GlobalOptions& global, int* exit_code) {
   CLI::App* verb = app.add_subcommand(
       "init",
-      "Make the controller's home: CA, keys, cluster.yaml, and what each node needs.\n"
-      "Running it again makes only what is missing.");
+      "Make the controller's home: CA, keys and cluster.yaml.\n"
+      "Running it again makes only what is missing, and renews bpactl's own certificate in time.");
   auto arguments = std::make_shared<InitArguments>();
   verb->add_option("--cluster", arguments->cluster, "The cluster's name; needed the first time")
       ->type_name("NAME");
@@ -112,9 +120,14 @@ void RegisterInit(CLI::App& app, const GlobalOptions& global, int* exit_code) {
                    "The signing key's type: ed25519 or ecdsa-p256")
       ->check(CLI::IsMember({"ed25519", "ecdsa-p256"}).description(""))
       ->type_name("TYPE");
+  CLI::Option* bundles =
+      verb->add_flag("--bundles", arguments->bundles,
+                     "Also make the nodes' keys, certificates and configuration here, to be copied "
+                     "by hand instead of `bpactl user-data` and `enroll`");
   verb->add_option("--policy", arguments->policy_file,
-                   "A `policy` section for the nodes' agent.yaml, instead of the shipped one")
-      ->type_name("FILE");
+                   "A `policy` section for the bundles' agent.yaml, instead of the shipped one")
+      ->type_name("FILE")
+      ->needs(bundles);
   verb->callback([&global, exit_code, arguments] { *exit_code = RunInit(global, *arguments); });
 }
 

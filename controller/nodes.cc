@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/exit_code.h"
 #include "controller/fleet_request.h"
+#include "controller/nodes_import.h"
 #include "controller/output_json.h"
 #include "controller/render_nodes.h"
 #include "controller/session.h"
@@ -144,7 +145,10 @@ void RegisterNodes(CLI::App& app, const GlobalOptions& global, int* exit_code) {
           "Ask again and again, every so many seconds (default: 5), until Ctrl-C")
       ->expected(0, 1)
       ->type_name("[SECONDS]");
-  verb->callback([request, &global, exit_code] { *exit_code = RunNodes(global, *request); });
+  RegisterNodesImport(*verb, global, exit_code);
+  verb->callback([verb, request, &global, exit_code] {
+    if (verb->get_subcommands().empty()) *exit_code = RunNodes(global, *request);
+  });
 }
 
 }  // namespace bpa::controller

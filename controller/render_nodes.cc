@@ -43,7 +43,7 @@ std::string Remark(const Node& node, const DescribeResult& result, absl::Time no
   std::string text;
   if (const int64_t days = CertificateDaysLeft(result.description, now); days < kWarnDays) {
     absl::StrAppend(&text, node.name, ": its certificate expires in ", days,
-                    " days: renew it before\n");
+                    " days: `bpactl renew` replaces it\n");
   }
   if (absl::AbsDuration(result.clock_offset) > kWarnOffset) {
     absl::StrAppend(&text, node.name, ": its clock and this machine's are ",

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/exit_code.h"
+#include "controller/expiry_hint.h"
 #include "controller/interrupt.h"
 #include "controller/progress.h"
 
@@ -106,6 +107,7 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
                  recorder.Watch(progress.Observer()), interrupt.stop());
   progress.Clear();
   EndRecord(FleetExitCode(result.nodes), &recorder);
+  if (!global_->json()) global_->err << ExpiryHints(home_, nodes, absl::Now());
   result.interrupted = interrupt.stop();
   return result;
 }

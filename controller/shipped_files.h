@@ -12,6 +12,9 @@ std::string_view ShippedRoles();
 // packaging/default-policy.yaml: the `policy` section of a node's agent.yaml.
 std::string_view ShippedPolicy();
 
+// packaging/user-data.sh: what every node's user-data does.
+std::string_view ShippedUserData();
+
 }  // namespace bpa::controller
 
 #endif  // BPA_CONTROLLER_SHIPPED_FILES_H_

@@ -21,6 +21,8 @@ inline constexpr std::string_view kCommandPayloadType = "application/vnd.bpa.com
 inline constexpr std::string_view kReportPayloadType = "application/vnd.bpa.report.v1+protobuf";
 inline constexpr std::string_view kAuditHeadPayloadType =
     "application/vnd.bpa.audit-head.v1+protobuf";
+inline constexpr std::string_view kCertificatePayloadType =
+    "application/vnd.bpa.certificate.v1+pem";
 
 inline constexpr size_t kMaxPayloadBytes = 256 * 1024;
 inline constexpr size_t kMaxPayloadTypeBytes = 128;

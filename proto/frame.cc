@@ -58,7 +58,7 @@ BodyLimits LimitsOf(FrameType type) {
   switch (type) {
     case FrameType::kContent:
       // Content without a byte would be a sign of life that brings nothing.
-      return {.least = 1, .most = kMaxContentBytes};
+      return {.least = 1, .most = kMaxContentFrameBytes};
     case FrameType::kAbandoned:
       return {.least = 0, .most = kMaxAbandonedBytes};
     case FrameType::kObserve:

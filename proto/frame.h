@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/envelope.h"
+#include "proto/nonce.h"
 
 namespace bpa {
 
@@ -20,7 +21,7 @@ enum class FrameType : uint8_t {
   kGetReport = 2,  // body: 36-character command id
   kStage = 3,      // body: envelope; the executor may ask for content
   // After kStage, and only when it was asked for.
-  kContent = 4,    // body: 1 to kMaxContentBytes of what was wanted
+  kContent = 4,    // body: 1 to kMaxContentFrameBytes of what was wanted
   kAbandoned = 5,  // body: why no more content comes, at most kMaxAbandonedBytes of UTF-8
   // Further requests.
   kObserve = 6,              // no body
@@ -51,10 +52,8 @@ struct Frame {
 inline constexpr size_t kFrameHeaderBytes = 12;
 inline constexpr size_t kMaxFrameBodyBytes = kMaxEnvelopeBytes;
 inline constexpr size_t kMaxErrorMessageBytes = 4096;
-inline constexpr size_t kMaxContentBytes = size_t{256} * 1024;
+inline constexpr size_t kMaxContentFrameBytes = size_t{256} * 1024;
 inline constexpr size_t kMaxAbandonedBytes = 4096;
-inline constexpr size_t kNonceBytes = 32;
-inline constexpr size_t kProofBytes = 32;
 inline constexpr size_t kGetAuditBytes = 8 + kNonceBytes;
 inline constexpr size_t kMaxCertificateBytes = size_t{16} * 1024;
 

@@ -54,6 +54,8 @@ class PrivateKey {
 
   std::string ToPem() const;
   const PublicKey& public_key() const { return public_key_; }
+  // For what is signed in X.509's own ways. Stays this object's.
+  EVP_PKEY* openssl_key() const { return key_.get(); }
   absl::StatusOr<std::string> Sign(std::string_view message) const;
 
  private:

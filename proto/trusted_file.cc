@@ -62,6 +62,12 @@ absl::Status WriteAll(int fd, const std::string& path, std::string_view contents
   return absl::OkStatus();
 }
 
+// With its slash; "." for a bare name.
+std::string DirectoryOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
 absl::Status SyncDirectory(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, "open", path);
@@ -88,9 +94,10 @@ absl::StatusOr<std::string> ReadTrustedFile(const std::string& path, size_t max_
   return ReadAll(fd, path, max_bytes);
 }
 
-absl::Status WriteFileDurably(const std::string& path, std::string_view contents, unsigned mode) {
+absl::Status WriteFileDurably(const std::string& path, std::string_view contents, unsigned mode,
+                              std::optional<gid_t> group) {
   const size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string directory = DirectoryOf(path);
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (name.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": not a file name"));
 
@@ -102,11 +109,21 @@ absl::Status WriteFileDurably(const std::string& path, std::string_view contents
   auto remove = absl::MakeCleanup([&temporary] { unlink(temporary.c_str()); });
 
   if (absl::Status status = WriteAll(fd, temporary, contents); !status.ok()) return status;
+  // Before the mode: changing the owner may take mode bits away.
+  if (group && fchown(fd, static_cast<uid_t>(-1), *group) != 0) {
+    return ErrnoStatus(errno, "fchown", temporary);
+  }
   if (fchmod(fd, mode) != 0) return ErrnoStatus(errno, "fchmod", temporary);
   if (fsync(fd) != 0) return ErrnoStatus(errno, "fsync", temporary);
   if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, "rename", path);
   std::move(remove).Cancel();
   return SyncDirectory(directory);
+}
+
+absl::Status RemoveFileDurably(const std::string& path) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, "unlink", path);
+  // Also when it was gone: who removed it may not have come to the sync.
+  return SyncDirectory(DirectoryOf(path));
 }
 
 }  // namespace bpa

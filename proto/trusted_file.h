@@ -2,7 +2,10 @@
 #ifndef BPA_PROTO_TRUSTED_FILE_H_
 #define BPA_PROTO_TRUSTED_FILE_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,8 +32,12 @@ absl::StatusOr<std::string> ReadTrustedFile(const std::string& path, size_t max_
                                             FileSecrecy secrecy);
 
 // Writes a new file or replaces one whole: temporary file in the same directory, fsync, rename,
-// fsync of the directory. `mode` is exact whatever the umask.
-absl::Status WriteFileDurably(const std::string& path, std::string_view contents, unsigned mode);
+// fsync of the directory. `mode` is exact whatever the umask; `group` is the caller's unless given.
+absl::Status WriteFileDurably(const std::string& path, std::string_view contents, unsigned mode,
+                              std::optional<gid_t> group = std::nullopt);
+
+// Removes a file and syncs its directory. OK when there is none.
+absl::Status RemoveFileDurably(const std::string& path);
 
 }  // namespace bpa
 

@@ -166,8 +166,8 @@ absl::Status ReadPolicy(const Value& section, Policy& policy) {
 }
 
 absl::Status ReadExecutor(const Value& section, Config& config) {
-  if (absl::Status s = section.ExpectKeys(
-          {"gateway_user", "trusted_signers", "report_key", "state", "idle_timeout"});
+  if (absl::Status s = section.ExpectKeys({"gateway_user", "trusted_signers", "report_key",
+                                           "join_secret", "state", "idle_timeout"});
       !s.ok()) {
     return s;
   }
@@ -177,10 +177,20 @@ absl::Status ReadExecutor(const Value& section, Config& config) {
   if (!s.ok()) return s;
   s = ReadOptional(section, "report_key", PathForm(), config.report_key);
   if (!s.ok()) return s;
+  s = ReadOptional(section, "join_secret", PathForm(), config.join_secret);
+  if (!s.ok()) return s;
   s = ReadOptional(section, "state", PathForm(), config.state);
   if (!s.ok()) return s;
   return ReadDuration(section, "idle_timeout", absl::Milliseconds(100), absl::Hours(24),
                       config.idle_timeout);
+}
+
+absl::Status ReadTlsFiles(const Value& gateway, Config& config) {
+  absl::Status s = ReadOptional(gateway, "ca", PathForm(), config.ca);
+  if (!s.ok()) return s;
+  s = ReadOptional(gateway, "certificate", PathForm(), config.certificate);
+  if (!s.ok()) return s;
+  return ReadOptional(gateway, "key", PathForm(), config.key);
 }
 
 absl::Status ReadNeeded(const Value& document, std::string_view key, std::string& out) {
@@ -200,6 +210,9 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file_
   Config config;
   if (absl::Status s = ReadNeeded(*document, "cluster", config.cluster); !s.ok()) return s;
   if (absl::Status s = ReadNeeded(*document, "node", config.node); !s.ok()) return s;
+  if (const std::optional<Value> section = document->Find("gateway")) {
+    if (absl::Status s = ReadTlsFiles(*section, config); !s.ok()) return s;
+  }
   if (const std::optional<Value> section = document->Find("executor")) {
     if (absl::Status s = ReadExecutor(*section, config); !s.ok()) return s;
   }

@@ -21,14 +21,20 @@ struct Config {
   std::string gateway_user = "bpa-agent";
   std::string trusted_signers = "/etc/bpa-agent/trusted-signers.d";
   std::string report_key = "/etc/bpa-agent/report.key";
+  std::string join_secret = "/etc/bpa-agent/join.secret";
   std::string state = "/var/lib/bpa-agent";
   absl::Duration idle_timeout = absl::Seconds(30);
+  // The gateway's TLS files, as its section has them: the executor makes the key, and writes the
+  // certificate when the node is enrolled and when that is renewed.
+  std::string ca = "/etc/bpa-agent/tls/ca.pem";
+  std::string certificate = "/etc/bpa-agent/tls/node.pem";
+  std::string key = "/etc/bpa-agent/tls/node.key";
   Policy policy;
 };
 
 // `cluster` and `node` are needed; `executor` and `policy` are not: without a policy nothing is
-// allowed. `gateway` is the gateway's and is not looked into. InvalidArgument names file, line and
-// column, what is wrong and what was expected.
+// allowed. Of the gateway's section only the TLS files are looked at. InvalidArgument names file,
+// line and column, what is wrong and what was expected.
 absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file_name);
 
 // Reads the file, which only root (or the caller's own uid) may be able to write.

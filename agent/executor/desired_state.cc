@@ -297,4 +297,13 @@ absl::StatusOr<std::vector<PlannedResource>> PlanResources(const v1::Role& role,
   return Planner(role, target, context, policy, host, ledger).Plan();
 }
 
+std::function<absl::StatusOr<std::vector<PlannedResource>>(const v1::Role&, const v1::Target&,
+                                                           const CommandContext&)>
+BindPlan(const Policy& policy, Host& host, Ledger& ledger) {
+  return [&policy, &host, &ledger](const v1::Role& role, const v1::Target& target,
+                                   const CommandContext& context) {
+    return PlanResources(role, target, context, policy, host, ledger);
+  };
+}
+
 }  // namespace bpa::executor

@@ -3,6 +3,7 @@
 #define BPA_AGENT_EXECUTOR_DESIRED_STATE_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,6 +51,11 @@ absl::StatusOr<std::vector<PlannedResource>> PlanResources(const v1::Role& role,
                                                            const CommandContext& context,
                                                            const Policy& policy, Host& host,
                                                            Ledger& ledger);
+
+// PlanResources with policy, host and ledger bound.
+std::function<absl::StatusOr<std::vector<PlannedResource>>(const v1::Role&, const v1::Target&,
+                                                           const CommandContext&)>
+BindPlan(const Policy& policy, Host& host, Ledger& ledger);
 
 }  // namespace bpa::executor
 

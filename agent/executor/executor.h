@@ -25,7 +25,7 @@
 
 namespace bpa::executor {
 
-// PlanResources with policy, host and ledger bound.
+// PlanResources with policy, host and ledger bound: BindPlan.
 using Planner = std::function<absl::StatusOr<std::vector<PlannedResource>>(
     const v1::Role&, const v1::Target&, const CommandContext&)>;
 using Clock = std::function<absl::Time()>;

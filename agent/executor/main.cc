@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "agent/executor/executor.h"
 #include "agent/executor/linux_host.h"
+#include "agent/executor/node_identity.h"
 #include "agent/executor/options.h"
 #include "agent/executor/server.h"
 #include "agent/executor/startup.h"
@@ -21,16 +22,14 @@ absl::Status Serve(const Config& config) {
   std::unique_ptr<RequestHandler> handler;
   LinuxHost host;
   if (own.ok()) {
-    const auto plan = [&](const v1::Role& role, const v1::Target& target,
-                          const CommandContext& context) {
-      return PlanResources(role, target, context, config.policy, host, *own->journal);
-    };
-    handler = std::make_unique<Executor>(config, plan, *own->journal, own->signer, absl::Now);
+    handler = std::make_unique<Executor>(config, BindPlan(config.policy, host, *own->journal),
+                                         *own->journal, own->signer, absl::Now);
   } else {
     log->error("{}", std::string(own.status().message()));
     handler = std::make_unique<RefusingHandler>(own.status());
   }
-  Server server(sockets->listener, sockets->stop, *handler,
+  NodeIdentity identity(config, absl::Now);
+  Server server(sockets->listener, sockets->stop, {.commands = *handler, .identity = identity},
                 MakeServerOptions(*sockets, config, own.status()), *log);
   NotifyReady();
   absl::Status status = server.Run();
@@ -46,7 +45,8 @@ absl::Status Main(int argc, char** argv) {
   absl::StatusOr<Config> config = LoadConfig(options->config_path);
   if (!config.ok()) return config.status();
   if (options->action == Options::Action::kServe) return Serve(*config);
-  absl::Status status = CheckSurroundings(*config);
+  absl::Status status = options->action == Options::Action::kMakeKeys ? MakeKeys(*config)
+                                                                      : CheckSurroundings(*config);
   return status.ok() ? Print("ok\n") : status;
 }
 

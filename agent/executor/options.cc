@@ -12,22 +12,22 @@
 namespace bpa::executor {
 namespace {
 
-constexpr option kOptions[] = {{"config", required_argument, nullptr, 'c'},
-                               {"check-config", no_argument, nullptr, 'k'},
-                               {"version", no_argument, nullptr, 'v'},
-                               {"help", no_argument, nullptr, 'h'},
-                               {nullptr, 0, nullptr, 0}};
+constexpr option kOptions[] = {
+    {"config", required_argument, nullptr, 'c'}, {"check-config", no_argument, nullptr, 'k'},
+    {"make-keys", no_argument, nullptr, 'm'},    {"version", no_argument, nullptr, 'v'},
+    {"help", no_argument, nullptr, 'h'},         {nullptr, 0, nullptr, 0}};
 
 }  // namespace
 
 const char kUsage[] =
-    "usage: bpa-executor [--config PATH] [--check-config | --version | --help]\n"
+    "usage: bpa-executor [--config PATH] [--check-config | --make-keys | --version | --help]\n"
     "\n"
     "Carries out signed commands as root; the gateway hands them over the socket by which\n"
     "bpa-executor.socket starts it.\n"
     "\n"
     "  --config PATH   agent.yaml; /etc/bpa-agent/agent.yaml if not given\n"
     "  --check-config  say what is wrong with configuration and keys, or \"ok\"\n"
+    "  --make-keys     make what is missing of the node's own keys, once\n"
     "  --version       print the version\n";
 
 std::string VersionLine() { return absl::StrCat("bpa-executor ", kAgentVersion, "\n"); }
@@ -43,6 +43,9 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
         break;
       case 'k':
         options.action = Options::Action::kCheckConfig;
+        break;
+      case 'm':
+        options.action = Options::Action::kMakeKeys;
         break;
       case 'v':
         options.action = Options::Action::kPrintVersion;

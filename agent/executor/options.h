@@ -15,7 +15,7 @@ extern const char kUsage[];
 std::string VersionLine();
 
 struct Options {
-  enum class Action { kServe, kCheckConfig, kPrintVersion, kPrintUsage };
+  enum class Action { kServe, kCheckConfig, kMakeKeys, kPrintVersion, kPrintUsage };
   Action action = Action::kServe;
   std::string config_path = kDefaultConfigPath;
 };

@@ -15,6 +15,9 @@ namespace bpa::executor {
 // agent.yaml that it comes from.
 absl::StatusOr<uid_t> ResolveGatewayUser(const std::string& user);
 
+// The group by which that user may read what is root's: its primary one.
+absl::StatusOr<gid_t> ResolveGatewayGroup(const std::string& user);
+
 // OK if the process that connected `socket` ran as `gateway`, as the kernel saw it then
 // (SO_PEERCRED). PermissionDenied names both uids. Root is not excepted: only what agent.yaml
 // names may connect.

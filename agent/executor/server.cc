@@ -35,11 +35,11 @@ bool IsPassing(int error) {
 
 }  // namespace
 
-Server::Server(int listener, int stop, RequestHandler& handler, ServerOptions options,
+Server::Server(int listener, int stop, const Handlers& handlers, ServerOptions options,
                spdlog::logger& log)
     : listener_(listener),
       stop_(stop),
-      handler_(handler),
+      handlers_(handlers),
       options_(std::move(options)),
       log_(log),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
@@ -138,7 +138,7 @@ void Server::Serve(Connection& connection) {
   const absl::Time start = absl::Now();
   RequestSummary summary;
   const absl::Status told =
-      ServeSession(connection.socket, options_.gateway, handler_, options_.limits, summary);
+      ServeSession(connection.socket, options_.gateway, handlers_, options_.limits, summary);
   LogRequest(summary, told, absl::Now() - start);
   const std::lock_guard lock(mutex_);
   close(connection.socket);
@@ -157,7 +157,7 @@ size_t Server::Reap() {
 }
 
 void Server::StopAndJoinAll() {
-  handler_.Stop();
+  handlers_.commands.Stop();
   {
     const std::lock_guard lock(mutex_);
     // Ends the waiting for requests; answers still go out.

@@ -37,8 +37,8 @@ class Server {
  public:
   // `listener`: a listening UNIX stream socket, made non-blocking. `stop`: a descriptor that
   // becomes readable when the process shall end (a signalfd). Both stay the caller's; they,
-  // `handler` and `log` must outlive the server.
-  Server(int listener, int stop, RequestHandler& handler, ServerOptions options,
+  // the handlers and `log` must outlive the server.
+  Server(int listener, int stop, const Handlers& handlers, ServerOptions options,
          spdlog::logger& log);
   ~Server();
 
@@ -68,7 +68,7 @@ class Server {
 
   const int listener_;
   const int stop_;
-  RequestHandler& handler_;
+  const Handlers handlers_;
   const ServerOptions options_;
   spdlog::logger& log_;
   int wake_ = -1;  // eventfd: a connection has ended

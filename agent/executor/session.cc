@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -37,20 +38,44 @@ struct Conversation {
   SocketContent content;
 };
 
-absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler,
-                                   Conversation& conversation, RequestSummary& summary) {
+absl::StatusOr<Frame> AsFrame(FrameType type, absl::StatusOr<std::string> body) {
+  if (!body.ok()) return body.status();
+  return Frame{.type = type, .body = *std::move(body)};
+}
+
+absl::StatusOr<Frame> AsDone(const absl::Status& status) {
+  if (!status.ok()) return status;
+  return Frame{.type = FrameType::kDone, .body = ""};
+}
+
+// The frame that ends the conversation.
+absl::StatusOr<Frame> Answer(const Frame& request, const Handlers& handlers,
+                             Conversation& conversation, RequestSummary& summary) {
+  RequestHandler& commands = handlers.commands;
+  IdentityHandler& identity = handlers.identity;
   switch (request.type) {
     case FrameType::kExecute:
-      return handler.Execute(request.body, nullptr, conversation.progress, summary);
+      return AsFrame(FrameType::kReport,
+                     commands.Execute(request.body, nullptr, conversation.progress, summary));
     case FrameType::kStage:
-      return handler.Execute(request.body, &conversation.content, conversation.progress, summary);
+      return AsFrame(FrameType::kReport, commands.Execute(request.body, &conversation.content,
+                                                          conversation.progress, summary));
     case FrameType::kGetReport:
-      return handler.GetReport(request.body, summary);
+      return AsFrame(FrameType::kReport, commands.GetReport(request.body, summary));
     case FrameType::kGetAudit: {
       const absl::StatusOr<AuditRequest> wanted = DecodeAuditRequest(request.body);
       if (!wanted.ok()) return wanted.status();
-      return handler.GetAudit(*wanted, conversation.pages, summary);
+      return AsFrame(FrameType::kReport, commands.GetAudit(*wanted, conversation.pages, summary));
     }
+    case FrameType::kBeginEnrollment:
+      summary.answer = "enrolment offered";
+      return AsFrame(FrameType::kOffer, identity.BeginEnrollment(request.body));
+    case FrameType::kCompleteEnrollment:
+      summary.answer = "enrolled";
+      return AsDone(identity.CompleteEnrollment(request.body));
+    case FrameType::kInstallCertificate:
+      summary.answer = "certificate installed";
+      return AsDone(identity.InstallCertificate(request.body, summary));
     case FrameType::kContent:
     case FrameType::kAbandoned:
     case FrameType::kProgress:
@@ -65,9 +90,6 @@ absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler
       break;
     // Served once their handlers are there.
     case FrameType::kObserve:
-    case FrameType::kBeginEnrollment:
-    case FrameType::kCompleteEnrollment:
-    case FrameType::kInstallCertificate:
       break;
   }
   return absl::InvalidArgumentError(
@@ -76,7 +98,7 @@ absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler
 
 }  // namespace
 
-absl::Status ServeSession(int socket, uid_t gateway, RequestHandler& handler,
+absl::Status ServeSession(int socket, uid_t gateway, const Handlers& handlers,
                           const SessionLimits& limits, RequestSummary& summary) {
   if (absl::Status peer = CheckPeer(socket, gateway); !peer.ok()) {
     RefuseSession(socket, peer);
@@ -98,16 +120,16 @@ absl::Status ServeSession(int socket, uid_t gateway, RequestHandler& handler,
             return sink.Write(FrameType::kAudit, page.SerializeAsString(), limits.answer);
           },
       .content = SocketContent(socket, sink, limits.content)};
-  const absl::StatusOr<std::string> report = Answer(*request, handler, conversation, summary);
+  const absl::StatusOr<Frame> answer = Answer(*request, handlers, conversation, summary);
   if (summary.ended) {
     (void)sink.Write(FrameType::kEnded, summary.ended->SerializeAsString(), limits.answer);
   }
   const absl::Status told =
-      report.ok() ? sink.Write(FrameType::kReport, *report, limits.answer)
-                  : sink.Write(FrameType::kError, EncodeError(report.status()), limits.answer);
+      answer.ok() ? sink.Write(answer->type, answer->body, limits.answer)
+                  : sink.Write(FrameType::kError, EncodeError(answer.status()), limits.answer);
   // Content may still be on its way: wanted, but of no use any more.
   if (request->type == FrameType::kStage) TakeUnread(socket);
-  return told.ok() ? report.status() : told;
+  return told.ok() ? answer.status() : told;
 }
 
 void RefuseSession(int socket, const absl::Status& reason) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "agent/executor/identity_handler.h"
 #include "agent/executor/package/socket_content.h"
 #include "agent/executor/request_handler.h"
 
@@ -23,9 +24,15 @@ struct SessionLimits {
   absl::Duration answer = absl::Seconds(10);
 };
 
+// Who answers what.
+struct Handlers {
+  RequestHandler& commands;
+  IdentityHandler& identity;
+};
+
 // Serves the connected `socket`, which stays the caller's. Returns what the peer was told: OK for
 // a report, else the refusal; Unavailable or DeadlineExceeded when the peer could not be told.
-absl::Status ServeSession(int socket, uid_t gateway, RequestHandler& handler,
+absl::Status ServeSession(int socket, uid_t gateway, const Handlers& handlers,
                           const SessionLimits& limits, RequestSummary& summary);
 
 // Tells a peer why it is not served, without reading its request. Does not wait.

@@ -10,8 +10,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "agent/gateway/x509.h"
 #include "proto/limits.h"
+#include "proto/x509.h"
 
 namespace bpa::gateway {
 namespace {
@@ -60,8 +60,10 @@ absl::StatusOr<std::string> PeerCheck::Check(const grpc::ServerContext& context)
   }
   absl::StatusOr<std::string> name =
       ControllerName(std::string_view(certificates[0].data(), certificates[0].size()), cluster_);
-  if (name.ok()) connections_.MarkAuthorized(context.peer());
-  return name;
+  if (!name.ok()) return name;
+  connections_.MarkAuthorized(context.peer());
+  const absl::Status open = gate_ ? gate_() : absl::OkStatus();
+  return open.ok() ? name : open;
 }
 
 }  // namespace bpa::gateway

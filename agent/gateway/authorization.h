@@ -4,6 +4,7 @@
 
 #include <grpcpp/server_context.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,17 +23,21 @@ absl::StatusOr<std::string> ControllerName(std::string_view certificate_pem,
 // Safe to use from several threads.
 class PeerCheck {
  public:
+  // Whether what is behind this check is served at all now.
+  using Gate = std::function<absl::Status()>;
+
   // `connections` outlives this.
-  PeerCheck(std::string cluster, Connections& connections)
-      : cluster_(std::move(cluster)), connections_(connections) {}
+  PeerCheck(std::string cluster, Connections& connections, Gate gate = nullptr)
+      : cluster_(std::move(cluster)), connections_(connections), gate_(std::move(gate)) {}
 
   // The calling controller's name; also marks its connection as authorised. PermissionDenied for
-  // anybody else.
+  // anybody else; what the gate says to a controller.
   absl::StatusOr<std::string> Check(const grpc::ServerContext& context) const;
 
  private:
   const std::string cluster_;
   Connections& connections_;
+  const Gate gate_;
 };
 
 }  // namespace bpa::gateway

@@ -62,7 +62,7 @@ absl::StatusOr<std::string> Conversation::Receive(const RelayOptions& options) c
     if (absl::Status s = AwaitReadable(fd_, deadline, options); !s.ok()) return s;
     absl::StatusOr<Frame> frame = ReadFrame(fd_, deadline);
     if (!frame.ok()) return ExplainToClient(frame.status());
-    if (frame->type == FrameType::kReport) return std::move(frame->body);
+    if (frame->type == options.answer) return std::move(frame->body);
     if (frame->type == FrameType::kError) {
       absl::Status said;
       const absl::Status decoded = DecodeError(frame->body, &said);

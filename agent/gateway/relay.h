@@ -15,6 +15,8 @@ namespace bpa::gateway {
 
 struct RelayOptions {
   absl::Time deadline = absl::InfiniteFuture();
+  // The frame that ends the conversation well.
+  FrameType answer = FrameType::kReport;
   // Asked a few times a second while the executor works; true ends the relay. May be empty.
   std::function<bool()> cancelled;
   // How long the executor may say nothing.
@@ -46,7 +48,7 @@ class Relay {
   // Whether somebody may be listening: the socket file exists.
   bool ExecutorSocketExists() const;
 
-  // Sends `request`, whose body is within kMaxFrameBodyBytes, and returns the body of the report.
+  // Sends `request`, whose body is within kMaxFrameBodyBytes, and returns the body of the answer.
   // What the executor answers with an error frame comes back as that status. Otherwise Unavailable
   // (no connection, or it ended before the report: the executor may or may not have the request),
   // DeadlineExceeded, Cancelled, or Internal (the executor does not speak as PROTOCOL.md says).

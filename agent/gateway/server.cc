@@ -13,12 +13,14 @@
 #include "absl/strings/str_cat.h"
 #include "agent/gateway/authorization.h"
 #include "agent/gateway/connections.h"
+#include "agent/gateway/enrollment_service.h"
 #include "agent/gateway/health.h"
 #include "agent/gateway/listener.h"
 #include "agent/gateway/relay.h"
 #include "agent/gateway/service.h"
 #include "agent/gateway/stage_server.h"
 #include "agent/gateway/tls.h"
+#include "proto/bootstrap.h"
 #include "proto/envelope.h"
 
 namespace bpa::gateway {
@@ -82,9 +84,11 @@ class RunningServer final : public Server {
       : tls_(std::move(tls)),
         listener_(std::move(listener)),
         connections_(static_cast<size_t>(config.max_connections)),
-        peers_(config.cluster, connections_),
+        peers_(config.cluster, connections_, [this, &config] { return CheckEnrolled(config); }),
+        enrollers_(config.cluster, connections_),
         relay_(config.executor_socket),
         agent_(config, *tls_, peers_, relay_, slots_, counts_),
+        enrollment_(enrollers_, relay_, slots_),
         health_(peers_, relay_) {}
 
   ~RunningServer() override {
@@ -98,6 +102,7 @@ class RunningServer final : public Server {
     acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
         Builder::experimental_type::ExternalConnectionType::FROM_FD, tls_->MakeCredentials());
     builder.RegisterService(&agent_);
+    builder.RegisterService(&enrollment_);
     builder.RegisterService(&health_);
     const StageContext context{.peers = peers_,
                                .relay = relay_,
@@ -136,15 +141,24 @@ class RunningServer final : public Server {
   }
 
  private:
+  absl::Status CheckEnrolled(const Config& config) const {
+    if (tls_->enrolled()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat("this node is not enrolled yet: bpactl enroll ", config.node));
+  }
+
   // In the order in which they need each other.
   const std::shared_ptr<TlsReloader> tls_;
   const std::unique_ptr<Listener> listener_;
   Connections connections_;
+  // Who may use an enrolled node, and who may enrol one that is not.
   const PeerCheck peers_;
+  const PeerCheck enrollers_;
   const Relay relay_;
   RelaySlots slots_;
   CommandCounts counts_;
   AgentService agent_;
+  EnrollmentService enrollment_;
   HealthService health_;
   std::unique_ptr<ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
@@ -155,7 +169,10 @@ class RunningServer final : public Server {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config) {
-  auto tls = OpenTls({.ca = config.ca, .certificate = config.certificate, .key = config.key},
+  auto tls = OpenTls({.ca = config.ca,
+                      .certificate = config.certificate,
+                      .bootstrap = BootstrapPath(config.certificate),
+                      .key = config.key},
                      absl::StrCat("bpa://", config.cluster, "/node/", config.node));
   if (!tls.ok()) return tls.status();
   auto listener = Listener::Open(config.listen);

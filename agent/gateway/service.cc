@@ -4,21 +4,16 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "agent/gateway/describe.h"
 #include "agent/gateway/request.h"
+#include "agent/gateway/short_request.h"
 
 namespace bpa::gateway {
 namespace {
 
-constexpr absl::Duration kGetReportTimeout = absl::Seconds(10);
 // For as much as a node keeps, to a bastion on a slow line.
 constexpr absl::Duration kGetAuditTimeout = absl::Minutes(5);
 constexpr size_t kCommandIdBytes = 36;
-
-absl::Time Deadline(const grpc::ServerContext& context, absl::Duration at_most) {
-  return std::min(absl::FromChrono(context.deadline()), absl::Now() + at_most);
-}
 
 absl::Status CheckCommandId(std::string_view id) {
   const bool plain = std::all_of(
@@ -56,6 +51,17 @@ grpc::Status AgentService::Describe(grpc::ServerContext* context, const v1::Desc
   return Serve("Describe", *context, peers_, 0, [&] {
     *response = DescribeNode(config_, tls_.expires());
     return absl::OkStatus();
+  });
+}
+
+grpc::Status AgentService::InstallCertificate(grpc::ServerContext* context,
+                                              const v1::InstallCertificateRequest* request,
+                                              v1::InstallCertificateResponse*) {
+  return Serve("InstallCertificate", *context, peers_, request->envelope().size(), [&] {
+    if (absl::Status s = CheckEnvelope(request->envelope()); !s.ok()) return s;
+    return RelayShort(*context, {FrameType::kInstallCertificate, request->envelope()},
+                      FrameType::kDone, {relay_, slots_})
+        .status();
   });
 }
 
@@ -126,14 +132,8 @@ absl::Status AgentService::RelayGetAudit(grpc::ServerContext& context,
 absl::Status AgentService::RelayGetReport(grpc::ServerContext& context,
                                           const std::string& command_id, std::string& report) {
   if (absl::Status s = CheckCommandId(command_id); !s.ok()) return s;
-  const RelaySlots::Slot slot(slots_);
-  if (absl::Status s = slot.status(); !s.ok()) return s;
-  absl::StatusOr<std::string> answer =
-      relay_.Run({.type = FrameType::kGetReport, .body = command_id},
-                 {.deadline = Deadline(context, kGetReportTimeout),
-                  .cancelled = [&context] { return context.IsCancelled(); },
-                  .on_progress = nullptr,
-                  .on_want = nullptr});
+  absl::StatusOr<std::string> answer = RelayShort(context, {FrameType::kGetReport, command_id},
+                                                  FrameType::kReport, {relay_, slots_});
   if (!answer.ok()) return answer.status();
   report = *std::move(answer);
   return absl::OkStatus();

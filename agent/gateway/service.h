@@ -33,6 +33,9 @@ class AgentService final
                         grpc::ServerWriter<v1::GetAuditResponse>* writer) override;
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeResponse* response) override;
+  grpc::Status InstallCertificate(grpc::ServerContext* context,
+                                  const v1::InstallCertificateRequest* request,
+                                  v1::InstallCertificateResponse* response) override;
 
  private:
   absl::Status RelayCommand(grpc::ServerContext& context, const std::string& envelope,

@@ -10,9 +10,9 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "agent/gateway/x509.h"
 #include "proto/keys.h"
 #include "proto/trusted_file.h"
+#include "proto/x509.h"
 
 namespace bpa::gateway {
 namespace {
@@ -53,18 +53,43 @@ absl::Status CheckNewContext() {
   return absl::OkStatus();
 }
 
-absl::Status CheckKey(const std::string& path, const std::string& pem, X509& certificate,
+absl::Status CheckKey(const TlsFiles& files, const std::string& pem, const X509& certificate,
                       const std::string& certificate_path) {
   const absl::StatusOr<PrivateKey> key = PrivateKey::FromPem(pem);
-  if (!key.ok()) return At(path, key.status());
-  unsigned char* der = nullptr;
-  const int length = i2d_PUBKEY(X509_get0_pubkey(&certificate), &der);
-  const auto free_der = absl::MakeCleanup([&der] { OPENSSL_free(der); });
-  const std::string_view in_certificate(reinterpret_cast<const char*>(der),
-                                        length > 0 ? static_cast<size_t>(length) : 0);
-  if (key->public_key().der() == in_certificate) return absl::OkStatus();
+  if (!key.ok()) return At(files.key, key.status());
+  if (key->public_key().der() == PublicKeyDer(certificate)) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat(path, ": not the key of the certificate in ", certificate_path));
+      absl::StrCat(files.key, ": not the key of the certificate in ", certificate_path));
+}
+
+absl::Status CheckNodeCertificate(const TlsFiles& files, const std::string& ca,
+                                  const std::vector<X509Pointer>& chain,
+                                  const std::string& expected_uri) {
+  const auto authorities = ParseCertificates(ca);
+  if (!authorities.ok()) return At(files.ca, authorities.status());
+  X509& leaf = *chain.front();
+  if (UriNames(leaf) != std::vector<std::string>{expected_uri}) {
+    return absl::FailedPreconditionError(absl::StrCat(files.certificate,
+                                                      ": not the certificate of ", expected_uri,
+                                                      ": does agent.yaml name another node?"));
+  }
+  const absl::Status verified = VerifyServerCertificate(leaf, chain, *authorities);
+  if (verified.ok()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(files.certificate, " under ", files.ca, ": ",
+                                                    verified.message(),
+                                                    ": have the bastion issue a new one"));
+}
+
+// The certificate to serve: path and text.
+absl::StatusOr<std::pair<std::string, std::string>> ReadCertificate(const TlsFiles& files) {
+  for (const std::string& path : {files.certificate, files.bootstrap}) {
+    absl::StatusOr<std::string> pem = ReadTrustedFile(path, kMaxPemBytes, FileSecrecy::kPublic);
+    if (pem.ok()) return std::make_pair(path, *std::move(pem));
+    if (!absl::IsNotFound(pem.status())) return pem.status();
+  }
+  return absl::NotFoundError(absl::StrCat(
+      files.certificate, " does not exist, and neither does ", files.bootstrap,
+      ", by which this node could be enrolled: systemctl start bpa-agent-keys.service makes it"));
 }
 
 }  // namespace
@@ -90,34 +115,28 @@ absl::StatusOr<TlsMaterial> LoadTlsMaterial(const TlsFiles& files,
                                             const std::string& expected_uri) {
   absl::StatusOr<std::string> ca = ReadTrustedFile(files.ca, kMaxPemBytes, FileSecrecy::kPublic);
   if (!ca.ok()) return ca.status();
-  absl::StatusOr<std::string> pem =
-      ReadTrustedFile(files.certificate, kMaxPemBytes, FileSecrecy::kPublic);
-  if (!pem.ok()) return pem.status();
+  const auto served = ReadCertificate(files);
+  if (!served.ok()) return served.status();
+  const auto& [path, pem] = *served;
   absl::StatusOr<std::string> key = ReadTrustedFile(files.key, kMaxPemBytes, FileSecrecy::kSecret);
   if (!key.ok()) return key.status();
 
-  const auto authorities = ParseCertificates(*ca);
-  if (!authorities.ok()) return At(files.ca, authorities.status());
-  const auto chain = ParseCertificates(*pem);
-  if (!chain.ok()) return At(files.certificate, chain.status());
+  const auto chain = ParseCertificates(pem);
+  if (!chain.ok()) return At(path, chain.status());
   X509& leaf = *chain->front();
-  if (absl::Status s = CheckKey(files.key, *key, leaf, files.certificate); !s.ok()) return s;
-  if (UriNames(leaf) != std::vector<std::string>{expected_uri}) {
-    return absl::FailedPreconditionError(absl::StrCat(files.certificate,
-                                                      ": not the certificate of ", expected_uri,
-                                                      ": does agent.yaml name another node?"));
+  if (absl::Status s = CheckKey(files, *key, leaf, path); !s.ok()) return s;
+  const bool enrolled = path == files.certificate;
+  if (enrolled) {
+    absl::Status s = CheckNodeCertificate(files, *ca, *chain, expected_uri);
+    if (!s.ok()) return s;
   }
-  if (absl::Status s = VerifyServerCertificate(leaf, *chain, *authorities); !s.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(files.certificate, " under ", files.ca, ": ", s.message(),
-                     ": have the bastion issue a new one, and check this node's clock"));
-  }
-  const absl::StatusOr<absl::Time> expires = ExpiryOf(leaf);
-  if (!expires.ok()) return At(files.certificate, expires.status());
+  const absl::StatusOr<Validity> validity = ValidityOf(leaf);
+  if (!validity.ok()) return At(path, validity.status());
   return TlsMaterial{.ca = *std::move(ca),
-                     .certificate = *std::move(pem),
+                     .certificate = pem,
                      .key = *std::move(key),
-                     .expires = *expires};
+                     .enrolled = enrolled,
+                     .validity = *validity};
 }
 
 }  // namespace bpa::gateway

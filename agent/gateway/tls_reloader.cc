@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "agent/gateway/tls.h"
 
 namespace bpa::gateway {
@@ -17,7 +19,7 @@ namespace {
 
 // What changes when a file is replaced or rewritten.
 using FileStamp = std::tuple<dev_t, ino_t, off_t, time_t, long>;
-using Stamps = std::array<FileStamp, 3>;
+using Stamps = std::array<FileStamp, 4>;
 
 FileStamp StampOf(const std::string& path) {
   struct stat info;
@@ -35,13 +37,27 @@ class Reloader final : public TlsReloader, public std::enable_shared_from_this<R
     stamps_ = CurrentStamps();
     absl::StatusOr<TlsMaterial> material = LoadTlsMaterial(files_, expected_uri_);
     if (!material.ok()) return material.status();
+    if (!material->enrolled) {
+      spdlog::warn("this node is not enrolled yet: on the bastion, bpactl enroll");
+    } else if (!material->validity.Contains(absl::Now())) {
+      spdlog::error(
+          "tls: {} is valid from {} to {}, and this node's clock says {}: set the clock, or run "
+          "`bpactl renew` on the bastion",
+          files_.certificate, absl::FormatTime(material->validity.from),
+          absl::FormatTime(material->validity.until), absl::FormatTime(absl::Now()));
+    }
     Take(*std::move(material));
     return absl::OkStatus();
   }
 
   absl::Time expires() const override {
     absl::MutexLock lock(&mutex_);
-    return expires_;
+    return validity_.until;
+  }
+
+  bool enrolled() const override {
+    absl::MutexLock lock(&mutex_);
+    return enrolled_;
   }
 
   std::shared_ptr<grpc::ServerCredentials> MakeCredentials() override;
@@ -59,12 +75,24 @@ class Reloader final : public TlsReloader, public std::enable_shared_from_this<R
 
  private:
   Stamps CurrentStamps() const {
-    return {StampOf(files_.ca), StampOf(files_.certificate), StampOf(files_.key)};
+    return {StampOf(files_.ca), StampOf(files_.certificate), StampOf(files_.bootstrap),
+            StampOf(files_.key)};
   }
 
   void Take(TlsMaterial material) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    expires_ = material.expires;
+    validity_ = material.validity;
+    enrolled_ = material.enrolled;
     pending_ = std::move(material);
+  }
+
+  // One that is not valid now does not take the place of one that is.
+  absl::Status CheckMayReplace(const TlsMaterial& material) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const absl::Time now = absl::Now();
+    if (material.validity.Contains(now) || !validity_.Contains(now)) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat(files_.certificate, ": valid from ", absl::FormatTime(material.validity.from),
+                     " to ", absl::FormatTime(material.validity.until), ", not now"));
   }
 
   std::optional<TlsMaterial> TakePending() {
@@ -73,12 +101,14 @@ class Reloader final : public TlsReloader, public std::enable_shared_from_this<R
     if (const Stamps now = CurrentStamps(); now != stamps_) {
       stamps_ = now;
       absl::StatusOr<TlsMaterial> material = LoadTlsMaterial(files_, expected_uri_);
-      if (material.ok()) {
-        spdlog::info("tls: certificate reloaded, expires {}", absl::FormatTime(material->expires));
+      if (absl::Status fit = material.ok() ? CheckMayReplace(*material) : material.status();
+          fit.ok()) {
+        spdlog::info("tls: certificate {}, expires {}", enrolled_ ? "reloaded" : "received",
+                     absl::FormatTime(material->validity.until));
         Take(*std::move(material));
       } else {
         spdlog::warn("tls: changed files not taken, the old certificate stays: {}",
-                     std::string(material.status().message()));
+                     std::string(fit.message()));
       }
     }
     return std::exchange(pending_, std::nullopt);
@@ -88,7 +118,8 @@ class Reloader final : public TlsReloader, public std::enable_shared_from_this<R
   const std::string expected_uri_;
   mutable absl::Mutex mutex_;
   Stamps stamps_ ABSL_GUARDED_BY(mutex_);
-  absl::Time expires_ ABSL_GUARDED_BY(mutex_);
+  Validity validity_ ABSL_GUARDED_BY(mutex_);
+  bool enrolled_ ABSL_GUARDED_BY(mutex_) = false;
   // Loaded, not yet given to gRPC.
   std::optional<TlsMaterial> pending_ ABSL_GUARDED_BY(mutex_);
 };

@@ -13,7 +13,7 @@ cluster_init() {
   for n in $(lab_numbers); do
     nodes+=("$(lab_node "$n")=$(lab_address "$n"):7443,volume=$(lab_volume_id "$n")")
   done
-  "$bpactl" init --cluster bpa-lab "$@" "${nodes[@]}"
+  "$bpactl" init --bundles --cluster bpa-lab "$@" "${nodes[@]}"
 }
 
 # Brings each node what init made for it. The configuration comes last: it is what the services

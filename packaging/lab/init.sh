@@ -18,8 +18,9 @@ keep_running() {
   done
 }
 
-# In subshells, because each ends in exec.
+# In subshells, because each ends in exec. The first line is what bpa-agent-keys.service does.
 gateway() (
+  /usr/local/sbin/bpa-executor --make-keys >/dev/null
   exec setpriv --reuid=bpa-agent --regid=bpa-agent --clear-groups --inh-caps=-all \
     --bounding-set=-all --no-new-privs /usr/local/sbin/bpa-gateway
 )

@@ -12,7 +12,7 @@
 set -eu
 
 # What the preset file enables.
-units='bpa-executor.socket bpa-gateway.service'
+units='bpa-agent-keys.service bpa-executor.socket bpa-gateway.service'
 
 complain() { echo "bpa-agent: $*" >&2; }
 
@@ -81,7 +81,8 @@ upgrade() {
 # Mounts, fstab lines and data stay: they are the node's, and what uses them goes on.
 remove() {
   systemd_runs || return 0
-  systemctl stop bpa-gateway.service bpa-executor.socket bpa-executor.service ||
+  systemctl stop bpa-gateway.service bpa-executor.socket bpa-executor.service \
+    bpa-agent-keys.service ||
     complain "not every unit could be stopped"
 }
 

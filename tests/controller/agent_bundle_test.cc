@@ -29,6 +29,7 @@ class AgentBundleTest : public testing::Test {
  protected:
   AgentBundleTest() {
     HomeOptions options;
+    options.bundles = true;
     options.cluster = "bpa-prod";
     for (const char* node : kFourNodes) {
       options.nodes.push_back(*ParseNodeArgument(node, static_cast<int>(options.nodes.size()) + 1));
@@ -122,6 +123,7 @@ TEST_F(AgentBundleTest, WhatAnInterruptedRunLeftIsReplaced) {
   std::filesystem::create_directories(nodes + "/.node-1.new/agent/tls");
   WriteFile(nodes + "/.node-1.new/report.pem", "half");
   HomeOptions options;
+  options.bundles = true;
   options.policy = std::string(ShippedPolicy());
   ASSERT_TRUE(MakeHome(home_, options, absl::Now(), [](const std::string&) {}).ok());
   EXPECT_FALSE(std::filesystem::exists(nodes + "/.node-1.new"));

@@ -183,7 +183,8 @@ grpc::Status Answer(FakeNode& node, const FakeCall& call) {
 }
 
 FakeFleet::FakeFleet(int count) {
-  HomeOptions options{.cluster = "bpa-test", .policy = "policy:\n  allow: [apply]\n"};
+  HomeOptions options{
+      .cluster = "bpa-test", .bundles = true, .policy = "policy:\n  allow: [apply]\n"};
   for (int i = 1; i <= count; ++i) {
     options.nodes.push_back(
         *ParseNodeArgument(absl::StrCat("node-", i, "=127.0.0.1:", i,

@@ -20,6 +20,7 @@ namespace {
 
 HomeOptions FourNodes() {
   HomeOptions options;
+  options.bundles = true;
   options.cluster = "bpa-prod";
   for (const char* node : kFourNodes) {
     options.nodes.push_back(*ParseNodeArgument(node, static_cast<int>(options.nodes.size()) + 1));

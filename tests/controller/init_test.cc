@@ -27,11 +27,12 @@ class InitTest : public testing::Test {
  protected:
   // Arguments of a first run with four nodes.
   std::vector<std::string> First() const {
-    std::vector<std::string> arguments = {"--home", home_, "init", "--cluster", "bpa-prod"};
+    std::vector<std::string> arguments = {"--home",    home_,       "init",
+                                          "--bundles", "--cluster", "bpa-prod"};
     arguments.insert(arguments.end(), std::begin(kFourNodes), std::end(kFourNodes));
     return arguments;
   }
-  std::vector<std::string> Again() const { return {"--home", home_, "init"}; }
+  std::vector<std::string> Again() const { return {"--home", home_, "init", "--bundles"}; }
   std::string Agent(const std::string& node, const std::string& file) const {
     return absl::StrCat(home_, "/nodes/", node, "/agent/", file);
   }
@@ -102,7 +103,8 @@ TEST_F(InitTest, ABundleWithoutItsPinnedKeyIsAnErrorNotANewKey) {
   std::filesystem::remove(home_ + "/nodes/node-1/report.pem");
   const Ran again = Bpactl(Again());
   EXPECT_EQ(again.exit_code, kExitUsage);
-  EXPECT_THAT(again.err, HasSubstr("nodes/node-1 has no report.pem: put it back, or remove"));
+  EXPECT_THAT(again.err,
+              HasSubstr("nodes/node-1 has no report.pem: enrol the node; or put the file"));
 }
 
 TEST_F(InitTest, AddsANodeThatWasWrittenIntoClusterYaml) {
@@ -115,6 +117,15 @@ TEST_F(InitTest, AddsANodeThatWasWrittenIntoClusterYaml) {
   const Ran again = Bpactl(Again());
   EXPECT_EQ(again.exit_code, kExitConverged) << again.err;
   EXPECT_THAT(again.out, HasSubstr("made " + home_ + "/nodes/node-9\n"));
+}
+
+TEST_F(InitTest, WithoutBundlesNoNodesKeyIsOnTheBastion) {
+  std::vector<std::string> arguments = {"--home", home_, "init", "--cluster", "bpa-prod"};
+  arguments.insert(arguments.end(), std::begin(kFourNodes), std::end(kFourNodes));
+  const Ran ran = Bpactl(arguments);
+  ASSERT_EQ(ran.exit_code, kExitConverged) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("bpactl user-data NODE"));
+  EXPECT_FALSE(std::filesystem::exists(home_ + "/nodes"));
 }
 
 TEST_F(InitTest, WithoutNodesWritesAnExampleAndSaysWhatToComplete) {

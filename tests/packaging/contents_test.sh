@@ -19,6 +19,7 @@ common_files() {
   case $1 in
     bpa-agent) cat <<'TEXT' ;;
 /usr/lib/systemd/system-preset/50-bpa-agent.preset
+/usr/lib/systemd/system/bpa-agent-keys.service
 /usr/lib/systemd/system/bpa-executor.service
 /usr/lib/systemd/system/bpa-executor.socket
 /usr/lib/systemd/system/bpa-gateway.service

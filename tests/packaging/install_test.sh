@@ -53,7 +53,7 @@ expect "install in a chroot" root_run dpkg -i "$deb" "$bpactl_deb"
 expect "the user is made" root_run getent passwd bpa-agent
 is "tls directory" "$(root_run stat -c '%a %U %G' /etc/bpa-agent/tls)" '750 root bpa-agent'
 is "state directory" "$(root_run stat -c '%a %U %G' /var/lib/bpa-agent)" '700 root root'
-for unit in bpa-executor.socket bpa-gateway.service; do
+for unit in bpa-agent-keys.service bpa-executor.socket bpa-gateway.service; do
   expect "enabled in a chroot" root_run systemctl is-enabled "$unit"
 done
 
@@ -64,7 +64,7 @@ is "gateway without agent.yaml" "$(state bpa-gateway.service)" inactive
 
 # --- Configured.
 configure() {
-  expect "bpactl init" in_root env HOME=/root bpactl init --cluster pkg \
+  expect "bpactl init" in_root env HOME=/root bpactl init --bundles --cluster pkg \
     node-1=127.0.0.1,role=bpa-node-1,volume=vol-0123456789abcdef0
   in_root sh -c 'cp -rT /root/.bpa/nodes/node-1/agent /etc/bpa-agent &&
     sed -i "s/^executor:/executor:\n  idle_timeout: 1h/" /etc/bpa-agent/agent.yaml &&

@@ -27,7 +27,7 @@ using ::testing::HasSubstr;
 static_assert(kFrameHeaderBytes == 12);
 static_assert(kMaxFrameBodyBytes == 264091);
 static_assert(kMaxErrorMessageBytes == 4096);
-static_assert(kMaxContentBytes == 262144);
+static_assert(kMaxContentFrameBytes == 262144);
 static_assert(kMaxAbandonedBytes == 4096);
 
 constexpr FrameType kAllTypes[] = {FrameType::kExecute,
@@ -144,10 +144,10 @@ TEST(FrameHeaderTest, HoldsContentAndItsEndToTheirOwnLimits) {
     return DecodeFrameHeader(bytes);
   };
   EXPECT_THAT(header(FrameType::kContent, 1), IsOk());
-  EXPECT_THAT(header(FrameType::kContent, kMaxContentBytes), IsOk());
+  EXPECT_THAT(header(FrameType::kContent, kMaxContentFrameBytes), IsOk());
   EXPECT_THAT(header(FrameType::kContent, 0),
               Refused("the body is 0 bytes long, allowed are 1 to"));
-  EXPECT_THAT(header(FrameType::kContent, kMaxContentBytes + 1), Refused("262145 bytes long"));
+  EXPECT_THAT(header(FrameType::kContent, kMaxContentFrameBytes + 1), Refused("262145 bytes long"));
   EXPECT_THAT(header(FrameType::kAbandoned, 0), IsOk());
   EXPECT_THAT(header(FrameType::kAbandoned, kMaxAbandonedBytes), IsOk());
   EXPECT_THAT(header(FrameType::kAbandoned, kMaxAbandonedBytes + 1), Refused("4097 bytes long"));

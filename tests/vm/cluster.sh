@@ -8,7 +8,7 @@
 cluster_init() {
   sed 's/Amazon Elastic Block Store/QEMU NVMe Ctrl/' "$top/packaging/default-policy.yaml" \
     >"$guest_dir/policy.yaml" &&
-    "$bpactl" init --cluster bpa-vm --policy "$guest_dir/policy.yaml" \
+    "$bpactl" init --bundles --cluster bpa-vm --policy "$guest_dir/policy.yaml" \
       "node-1=127.0.0.1:$guest_agent_port,role=bpa-node-1,volume=$guest_volume_id" >/dev/null
 }
 

@@ -15,6 +15,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "agent/executor/node_identity.h"
 #include "gtest/gtest.h"
 #include "proto/frame.h"
 #include "spdlog/sinks/ostream_sink.h"
@@ -100,7 +101,8 @@ class ServerTest : public NodeTest {
     close(stop_);
   }
   void StartServer() {
-    server_ = std::make_unique<Server>(listener_, stop_, *executor_, options_, log_);
+    server_ =
+        std::make_unique<Server>(listener_, stop_, Handlers{*executor_, identity_}, options_, log_);
     thread_ = std::thread([this] {
       ended_with_ = server_->Run();
       ended_.Notify();
@@ -122,6 +124,7 @@ class ServerTest : public NodeTest {
   int listener_ = -1;
   const int stop_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   ServerOptions options_;
+  NodeIdentity identity_{config_, absl::Now};
   std::ostringstream log_text_;  // read after StopServer only
   spdlog::logger log_{"test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_text_)};
   std::unique_ptr<Server> server_;
@@ -326,7 +329,7 @@ TEST_F(ServerTest, StopsAfterTheResourceThatItIsAt) {
 
 TEST_F(ServerTest, SaysWhyItCannotWork) {
   RefusingHandler refusing(absl::DataLossError("the journal is damaged"));
-  Server server(listener_, stop_, refusing, options_, log_);
+  Server server(listener_, stop_, {refusing, identity_}, options_, log_);
   std::thread thread([&] { EXPECT_THAT(server.Run(), IsOk()); });
   EXPECT_THAT(Ask(FrameType::kExecute, Sign(NewCommand(1))),
               StatusIs(absl::StatusCode::kFailedPrecondition, "the journal is damaged"));

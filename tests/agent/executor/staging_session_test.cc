@@ -10,6 +10,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "agent/executor/node_identity.h"
 #include "agent/executor/session.h"
 #include "gtest/gtest.h"
 #include "proto/frame.h"
@@ -35,7 +36,7 @@ class Conversation {
   Conversation(RequestHandler& handler, const SessionLimits& limits) {
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()), 0);
     served_ = std::thread([this, &handler, limits] {
-      told_ = ServeSession(ends_[1], geteuid(), handler, limits, summary_);
+      told_ = ServeSession(ends_[1], geteuid(), {handler, identity_}, limits, summary_);
       close(ends_[1]);
     });
   }
@@ -72,6 +73,8 @@ class Conversation {
 
  private:
   std::array<int, 2> ends_ = {-1, -1};
+  const Config config_;
+  NodeIdentity identity_{config_, absl::Now};
   std::thread served_;
   absl::Status told_;
   RequestSummary summary_;

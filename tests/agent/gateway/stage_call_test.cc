@@ -103,14 +103,14 @@ TEST_F(StageCallTest, CarriesWantsAndContentInOrderUntilTheReport) {
   ASSERT_TRUE(client.SendEnvelope());
   EXPECT_EQ(client.Next()->want().manifest_offset(), 7u);
   EXPECT_TRUE(client.SendContent("one"));
-  EXPECT_TRUE(client.SendContent(std::string(kMaxContentBytes, 'x')));
+  EXPECT_TRUE(client.SendContent(std::string(kMaxContentFrameBytes, 'x')));
   EXPECT_TRUE(client.Next()->has_progress());
   EXPECT_EQ(client.Next()->report_envelope(), "report");
   const grpc::Status status = client.Finish();
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_THAT(seen, testing::ElementsAre(
                         Frame{FrameType::kStage, "envelope"}, Frame{FrameType::kContent, "one"},
-                        Frame{FrameType::kContent, std::string(kMaxContentBytes, 'x')}));
+                        Frame{FrameType::kContent, std::string(kMaxContentFrameBytes, 'x')}));
 }
 
 TEST_F(StageCallTest, CarriesTheReasonOfAClientThatCannotGoOn) {
@@ -146,7 +146,7 @@ TEST_F(StageCallTest, TellsTheReportToAClientThatStillSends) {
   ASSERT_TRUE(client.SendEnvelope());
   ASSERT_TRUE(client.Next());
   std::thread sender([&] {
-    while (client.SendContent(std::string(kMaxContentBytes, 'x'))) {
+    while (client.SendContent(std::string(kMaxContentFrameBytes, 'x'))) {
     }
   });
   const auto response = client.Next();
@@ -206,7 +206,7 @@ TEST_F(StageCallTest, RefusesWhatIsOutOfTurnOrTooLarge) {
     EXPECT_EQ(client.Status().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   }
   EXPECT_EQ(executor_->connections(), 0);
-  for (const std::string& content : {std::string(), std::string(kMaxContentBytes + 1, 'x')}) {
+  for (const std::string& content : {std::string(), std::string(kMaxContentFrameBytes + 1, 'x')}) {
     Client client(Controller());
     ASSERT_TRUE(client.SendEnvelope());
     client.SendContent(content);
@@ -242,7 +242,7 @@ TEST_F(StageCallTest, StopsTheClientWhileTheExecutorDoesNotRead) {
   constexpr size_t kPieces = 200;
   std::atomic<size_t> sent = 0;
   std::thread sender([&] {
-    const std::string piece(kMaxContentBytes, 'x');
+    const std::string piece(kMaxContentFrameBytes, 'x');
     while (sent < kPieces && client.SendContent(piece)) ++sent;
     client.EndSending();
   });
@@ -252,11 +252,11 @@ TEST_F(StageCallTest, StopsTheClientWhileTheExecutorDoesNotRead) {
     stopped_at = sent;
     absl::SleepFor(absl::Milliseconds(300));
   } while (sent != stopped_at);
-  EXPECT_LT(stopped_at * kMaxContentBytes, size_t{16} * 1024 * 1024);
+  EXPECT_LT(stopped_at * kMaxContentFrameBytes, size_t{16} * 1024 * 1024);
   release.Notify();
   EXPECT_EQ(client.Next()->report_envelope(), "report");
   sender.join();
-  EXPECT_EQ(received, kPieces * kMaxContentBytes);
+  EXPECT_EQ(received, kPieces * kMaxContentFrameBytes);
 }
 
 TEST_F(StageCallTest, SharesTheBoundOnRequestsUnderWay) {

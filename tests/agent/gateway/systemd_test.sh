@@ -10,6 +10,8 @@ sed 's|^ExecStart=/usr/sbin/bpa-.*|ExecStart=/bin/true|' "$units/bpa-gateway.ser
   >"$scratch/bpa-gateway.service"
 sed 's|^ExecStart=/usr/sbin/bpa-.*|ExecStart=/bin/true|' "$units/bpa-executor.service" \
   >"$scratch/bpa-executor.service"
+sed 's|^ExecStart=/usr/sbin/bpa-.*|ExecStart=/bin/true|' "$units/bpa-agent-keys.service" \
+  >"$scratch/bpa-agent-keys.service"
 cp "$units/bpa-executor.socket" "$scratch/"
 
 fail() {
@@ -20,7 +22,7 @@ fail() {
 # Unknown settings and bad values are only warnings to systemd: here any word is too much.
 verify() {
   systemd-analyze verify --man=no "$scratch/bpa-gateway.service" "$scratch/bpa-executor.socket" \
-    "$scratch/bpa-executor.service" 2>&1
+    "$scratch/bpa-executor.service" "$scratch/bpa-agent-keys.service" 2>&1
 }
 said=$(verify | grep -F 'bpa-' || true)
 [[ -z $said ]] || fail "systemd-analyze verify: $said"
@@ -32,6 +34,7 @@ exposed() {
 }
 exposed bpa-gateway.service 12
 exposed bpa-executor.service 35
+exposed bpa-agent-keys.service 14
 
 # What the kernel must not kill for memory before guaranteed pods, which have -997.
 for unit in gateway executor; do

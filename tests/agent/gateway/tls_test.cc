@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include <filesystem>
+
 #include "tests/agent/gateway/pki.h"
 #include "tests/agent/gateway/scratch.h"
 
@@ -35,14 +37,16 @@ class TlsTest : public testing::Test {
   const Pem node_ = Issue(NodeSubject(), &authority_);
   const TlsFiles files_{.ca = scratch_.Write("ca.pem", authority_.certificate),
                         .certificate = scratch_.Write("node.pem", node_.certificate),
+                        .bootstrap = scratch_.Path("bootstrap.pem"),
                         .key = scratch_.Write("node.key", node_.key)};
 };
 
 TEST_F(TlsTest, TakesFilesThatFitTogether) {
   const auto material = LoadTlsMaterial(files_, kUri);
   ASSERT_TRUE(material.ok()) << material.status();
-  EXPECT_GT(material->expires, absl::Now() + absl::Hours(23));
-  EXPECT_LT(material->expires, absl::Now() + absl::Hours(25));
+  EXPECT_TRUE(material->enrolled);
+  EXPECT_GT(material->validity.until, absl::Now() + absl::Hours(23));
+  EXPECT_LT(material->validity.until, absl::Now() + absl::Hours(25));
 }
 
 TEST_F(TlsTest, RefusesAKeyThatEverybodyMayRead) {
@@ -70,11 +74,32 @@ TEST_F(TlsTest, RefusesAClientsCertificate) {
   ExpectRefused("node.pem");
 }
 
-TEST_F(TlsTest, RefusesAnExpiredCertificate) {
+TEST_F(TlsTest, TakesAnExpiredCertificateSoThatItCanBeRenewed) {
   Subject subject = NodeSubject();
   subject.not_after = absl::Now() - absl::Minutes(1);
   WriteNode(subject);
-  ExpectRefused("expired");
+  const auto material = LoadTlsMaterial(files_, kUri);
+  ASSERT_TRUE(material.ok()) << material.status();
+  EXPECT_FALSE(material->validity.Contains(absl::Now()));
+  EXPECT_TRUE(OpenTls(files_, kUri).ok());
+}
+
+TEST_F(TlsTest, WithoutACertificateTakesTheBootstrapCertificate) {
+  std::filesystem::remove(files_.certificate);
+  scratch_.Write("bootstrap.pem", Issue({}, nullptr).certificate);
+  ExpectRefused("not the key of the certificate in " + files_.bootstrap);
+  // Of the key, by nobody.
+  scratch_.Write("bootstrap.pem", node_.certificate);
+  const auto material = LoadTlsMaterial(files_, "bpa://c/node/another");
+  ASSERT_TRUE(material.ok()) << material.status();
+  EXPECT_FALSE(material->enrolled);
+}
+
+TEST_F(TlsTest, WithNeitherSaysWhatMakesOne) {
+  std::filesystem::remove(files_.certificate);
+  const absl::Status status = Load();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("bpa-agent-keys.service"));
 }
 
 TEST_F(TlsTest, RefusesAnotherAuthoritysCertificate) {
@@ -94,7 +119,9 @@ TEST_F(TlsTest, RefusesDamagedFiles) {
 
 TEST_F(TlsTest, SaysWhichFileIsMissing) {
   const absl::Status status =
-      LoadTlsMaterial({.ca = "/nowhere/ca.pem", .certificate = "", .key = ""}, kUri).status();
+      LoadTlsMaterial({.ca = "/nowhere/ca.pem", .certificate = "", .bootstrap = "", .key = ""},
+                      kUri)
+          .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("/nowhere/ca.pem"));
 }

@@ -1,14 +1,18 @@
-#include "agent/gateway/x509.h"
+#include "proto/x509.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <ctime>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-namespace bpa::gateway {
+namespace bpa {
 namespace {
 
 template <auto function>
@@ -47,6 +51,35 @@ absl::StatusOr<std::vector<X509Pointer>> ParseCertificates(std::string_view pem)
   return certificates;
 }
 
+absl::StatusOr<X509Pointer> ParseOneCertificate(std::string_view pem) {
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+  constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+  const absl::string_view block =
+      absl::StripAsciiWhitespace(absl::string_view(pem.data(), pem.size()));
+  if (!absl::StartsWith(block, absl::string_view(kBegin.data(), kBegin.size())) ||
+      !absl::EndsWith(block, absl::string_view(kEnd.data(), kEnd.size()))) {
+    return absl::InvalidArgumentError("expected one certificate in PEM and nothing else");
+  }
+  absl::StatusOr<std::vector<X509Pointer>> certificates = ParseCertificates(pem);
+  if (!certificates.ok()) return certificates.status();
+  if (certificates->size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected one certificate in PEM, found ", certificates->size()));
+  }
+  return std::move(certificates->front());
+}
+
+std::string PublicKeyDer(const X509& certificate) {
+  unsigned char* der = nullptr;
+  const int length = i2d_PUBKEY(X509_get0_pubkey(&certificate), &der);
+  const auto free_der = absl::MakeCleanup([&der] { OPENSSL_free(der); });
+  if (length <= 0) {
+    ERR_clear_error();
+    return "";
+  }
+  return std::string(reinterpret_cast<const char*>(der), static_cast<size_t>(length));
+}
+
 std::vector<std::string> UriNames(const X509& certificate) {
   std::vector<std::string> uris;
   const Names names(static_cast<GENERAL_NAMES*>(
@@ -67,12 +100,15 @@ bool IsForClients(X509& certificate) {
          (X509_get_extended_key_usage(&certificate) & XKU_SSL_CLIENT) != 0;
 }
 
-absl::StatusOr<absl::Time> ExpiryOf(const X509& certificate) {
-  std::tm fields{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &fields) != 1) {
-    return absl::InvalidArgumentError("the certificate's expiry is not a time");
+absl::StatusOr<Validity> ValidityOf(const X509& certificate) {
+  std::tm from{};
+  std::tm until{};
+  if (ASN1_TIME_to_tm(X509_get0_notBefore(&certificate), &from) != 1 ||
+      ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &until) != 1) {
+    return absl::InvalidArgumentError("the certificate's validity is not two times");
   }
-  return absl::FromTM(fields, absl::UTCTimeZone());
+  return Validity{.from = absl::FromTM(from, absl::UTCTimeZone()),
+                  .until = absl::FromTM(until, absl::UTCTimeZone())};
 }
 
 absl::Status VerifyServerCertificate(X509& leaf, const std::vector<X509Pointer>& intermediates,
@@ -93,9 +129,10 @@ absl::Status VerifyServerCertificate(X509& leaf, const std::vector<X509Pointer>&
       X509_STORE_CTX_set_default(context.get(), "ssl_server") != 1) {
     return absl::InternalError("OpenSSL cannot set up a verification");
   }
+  X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_NO_CHECK_TIME);
   if (X509_verify_cert(context.get()) == 1) return absl::OkStatus();
   return absl::FailedPreconditionError(
       X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
 }
 
-}  // namespace bpa::gateway
+}  // namespace bpa
