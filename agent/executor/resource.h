@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bpa/v1/report.pb.h"
+#include "bpa/v1/status.pb.h"
 
 namespace bpa::executor {
 
@@ -38,6 +39,8 @@ class Resource {
   virtual absl::StatusOr<std::vector<Difference>> Observe() = 0;
   // Removes all differences. Stops at the first failure; safe to call again.
   virtual absl::Status Converge() = 0;
+  // Adds to what monitoring is told, beyond differences. What cannot be told is left out.
+  virtual void Measure(v1::NodeStatus& /*status*/) {}
   // Where what takes long tells how far it is, from the calling thread.
   virtual void ReportTo(const std::function<void(const v1::PackageProgress&)>& /*sink*/) {}
 };

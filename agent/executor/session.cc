@@ -51,6 +51,9 @@ absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler
       if (!wanted.ok()) return wanted.status();
       return handler.GetAudit(*wanted, conversation.pages, summary);
     }
+    case FrameType::kObserve:
+      summary.only_looked = true;
+      return handler.Observe(summary);
     case FrameType::kContent:
     case FrameType::kAbandoned:
     case FrameType::kProgress:
@@ -64,7 +67,6 @@ absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler
     case FrameType::kDone:
       break;
     // Served once their handlers are there.
-    case FrameType::kObserve:
     case FrameType::kBeginEnrollment:
     case FrameType::kCompleteEnrollment:
     case FrameType::kInstallCertificate:
@@ -72,6 +74,10 @@ absl::StatusOr<std::string> Answer(const Frame& request, RequestHandler& handler
   }
   return absl::InvalidArgumentError(
       absl::StrCat("frame type ", static_cast<int>(request.type), " is not a request"));
+}
+
+FrameType AnswerTo(FrameType request) {
+  return request == FrameType::kObserve ? FrameType::kStatus : FrameType::kReport;
 }
 
 }  // namespace
@@ -103,7 +109,7 @@ absl::Status ServeSession(int socket, uid_t gateway, RequestHandler& handler,
     (void)sink.Write(FrameType::kEnded, summary.ended->SerializeAsString(), limits.answer);
   }
   const absl::Status told =
-      report.ok() ? sink.Write(FrameType::kReport, *report, limits.answer)
+      report.ok() ? sink.Write(AnswerTo(request->type), *report, limits.answer)
                   : sink.Write(FrameType::kError, EncodeError(report.status()), limits.answer);
   // Content may still be on its way: wanted, but of no use any more.
   if (request->type == FrameType::kStage) TakeUnread(socket);
