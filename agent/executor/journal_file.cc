@@ -275,8 +275,8 @@ absl::Status CheckStillThere(const JournalPlace& place, SqliteDatabase& database
     return absl::OkStatus();
   }
   const std::string rescued = absl::StrCat(place.path, kRescuedSuffix);
-  absl::Status saved;
-  if (lstat(rescued.c_str(), &info) != 0) saved = SaveTo(rescued, database);
+  // Each time: what is there may be left of an earlier accident.
+  const absl::Status saved = SaveTo(rescued, database);
   // It would be taken for the log of whatever is put in the file's place.
   if (saved.ok()) unlink(absl::StrCat(place.path, "-wal").c_str());
   const std::string what =

@@ -96,8 +96,7 @@ absl::StatusOr<bool> Server::WaitForEvent() {
 }
 
 int Server::PollLimit(bool idle) const {
-  const absl::Time until =
-      idle ? std::min(next_beat_, idle_since_ + options_.idle_timeout) : next_beat_;
+  const absl::Time until = idle ? std::min(next_beat_, idle_since_ + Patience()) : next_beat_;
   if (until == absl::InfiniteFuture()) return -1;
   // Rounded up, or the last fraction of a millisecond would be spent in a loop.
   const absl::Duration left = absl::Ceil(until - absl::Now(), absl::Milliseconds(1));

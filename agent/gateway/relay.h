@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/gateway/traffic.h"
 #include "proto/frame.h"
 
 namespace bpa::gateway {
@@ -27,6 +28,8 @@ struct RelayOptions {
   std::function<bool(const std::string& ended)> on_ended = nullptr;
   // Takes the body of each page of the audit record; likewise.
   std::function<bool(const std::string& page)> on_audit = nullptr;
+  // The type of the answer whose body is wanted.
+  FrameType answer = FrameType::kReport;
 };
 
 // Where the executor may or may not have the command, for messages.
@@ -41,12 +44,14 @@ class Conversation;
 // Knows nothing of what it carries. Safe to use from several threads.
 class Relay {
  public:
-  explicit Relay(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+  // `traffic` counts what passes, and outlives this.
+  Relay(std::string socket_path, Traffic& traffic)
+      : socket_path_(std::move(socket_path)), traffic_(traffic) {}
 
   // Whether somebody may be listening: the socket file exists.
   bool ExecutorSocketExists() const;
 
-  // Sends `request`, whose body is within kMaxFrameBodyBytes, and returns the body of the report.
+  // Sends `request`, whose body is within kMaxFrameBodyBytes, and returns the body of its answer.
   // What the executor answers with an error frame comes back as that status. Otherwise Unavailable
   // (no connection, or it ended before the report: the executor may or may not have the request),
   // DeadlineExceeded, Cancelled, or Internal (the executor does not speak as PROTOCOL.md says).
@@ -61,6 +66,7 @@ class Relay {
   absl::StatusOr<int> Connect() const;
 
   const std::string socket_path_;
+  Traffic& traffic_;
 };
 
 }  // namespace bpa::gateway

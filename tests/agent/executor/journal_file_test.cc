@@ -44,19 +44,6 @@ class JournalFileTest : public testing::Test {
   const std::string file_ = state_ + "/journal.db";
 };
 
-TEST_F(JournalFileTest, BringsAnOlderVersionsJournalToThisOne) {
-  { ASSERT_THAT(Open()->Accept(Record(1), Accepted()), IsOk()); }
-  {
-    auto database = SqliteDatabase::Open(file_);
-    ASSERT_THAT(database, IsOk());
-    ASSERT_THAT(database->Execute("DROP TABLE applied; PRAGMA user_version = 2"), IsOk());
-  }
-  const auto journal = Open();
-  ASSERT_NE(journal, nullptr);
-  EXPECT_EQ(journal->Applied().value(), std::nullopt);
-  EXPECT_TRUE(journal->Find(TestId(1)).value().has_value());
-}
-
 TEST_F(JournalFileTest, NoticesThatItsFileWasDeletedAndSavesWhatItHeld) {
   auto journal = Open();
   ASSERT_THAT(journal->Accept(Record(1), Accepted()), IsOk());
