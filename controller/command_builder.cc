@@ -71,6 +71,7 @@ v1::Volume AsPrerequisite(v1::Volume volume) {
 v1::Role Narrow(const v1::Role& role, const CommandOptions& options) {
   const RoleParts& parts = options.parts;
   v1::Role narrowed = role;
+  narrowed.set_partial(!parts.volumes || !parts.directories || !parts.sysctls || !parts.packages);
   narrowed.clear_volumes();
   if (!parts.directories) narrowed.clear_directories();
   if (!parts.sysctls) narrowed.clear_sysctls();

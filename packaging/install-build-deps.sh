@@ -17,8 +17,8 @@ build=(
 lab=(attr e2fsprogs iproute2 openssl procps systemd util-linux mount xfsprogs)
 packages=(rpm)
 tests=(
-  ansible chromium clang clang-format clang-tidy git libclang-rt-14-dev lintian mandoc
-  openssh-client openssh-server rpmlint rsync python3 shellcheck
+  ansible clang clang-format clang-tidy git libclang-rt-14-dev lintian mandoc openssh-client
+  openssh-server prometheus rpmlint rsync python3 shellcheck
 )
 # `dbus` and `arch-test` besides QEMU: a private bus, and what mmdebstrap asks.
 guest=(
@@ -58,3 +58,7 @@ install=(apt-get install --yes --quiet=2 --no-install-recommends "${missing[@]}"
   apt-get update --quiet=2
   "${install[@]}"
 }
+# The tests start a Prometheus of their own; this machine's is nobody's business here.
+if [[ " ${missing[*]} " == *" prometheus "* && -d /run/systemd/system ]]; then
+  systemctl disable --now --quiet prometheus
+fi

@@ -278,6 +278,7 @@ absl::Status Planner::AddPackages() {
         std::make_unique<PackageResource>(package,
                                           PackageRun{.below_volume = below,
                                                      .verify = context_.mode == v1::MODE_VERIFY,
+                                                     .glance = context_.glance,
                                                      .content = context_.content,
                                                      .stopping = context_.stopping},
                                           host_);

@@ -28,6 +28,8 @@ struct CommandContext {
   // Where packages' bytes come from; null when the command came without (PLAN, VERIFY, or an APPLY
   // that asked for none), and then a package whose content is not on the node fails.
   ContentSource* content = nullptr;
+  // For looking often: packages are told by what is recorded of them, and not read.
+  bool glance = false;
   // Set when the executor is asked to end: what takes long leaves off. May be null.
   const std::atomic<bool>* stopping = nullptr;
 };

@@ -73,7 +73,8 @@ Executor::Executor(const Config& config, Planner planner, Journal& journal,
       planner_(std::move(planner)),
       journal_(journal),
       signer_(signer),
-      clock_(std::move(clock)) {}
+      clock_(std::move(clock)),
+      observer_(planner_, journal, clock_) {}
 
 void Executor::Stop() { stopping_ = true; }
 
@@ -152,7 +153,10 @@ absl::StatusOr<Executor::Decision> Executor::Decide(const Command& command) {
   decision.run = std::make_shared<Run>();
   decision.run->payload_sha256 = command.payload_sha256();
   runs_[id] = decision.run;
-  if (command.proto().mode() == v1::MODE_APPLY) applying_ = id;
+  if (command.proto().mode() == v1::MODE_APPLY) {
+    applying_ = id;
+    ++applies_;
+  }
   return decision;
 }
 
@@ -219,6 +223,18 @@ void Executor::Publish(const std::string& id, Run& run, const absl::StatusOr<std
   run_ended_.notify_all();
 }
 
+// One that was interrupted has succeeded its predecessor already: doing so again changes nothing.
+absl::StatusOr<AppliedState> Executor::WhatIsWanted(const Command& command,
+                                                    const Assignment& assignment) {
+  const absl::StatusOr<std::optional<AppliedState>> previous = journal_.Applied();
+  if (!previous.ok()) return previous.status();
+  return Succeed(*previous, {.command_id = command.proto().id(),
+                             .operator_name = command.proto().operator_name(),
+                             .at = clock_(),
+                             .role = *assignment.role,
+                             .target = *assignment.target});
+}
+
 absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Decision& decision,
                                                const Caller& caller) {
   const v1::Command& proto = command.proto();
@@ -239,13 +255,20 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
   Converger converger(*resources, proto.mode(), steps);
   if (decision.resume) converger.Resume();
   CommandRecord record = MakeRecord(command, clock_(), config_.policy.max_clock_skew);
+  AppliedState applied;
+  if (apply) {
+    absl::StatusOr<AppliedState> wanted = WhatIsWanted(command, decision.assignment);
+    if (!wanted.ok()) return wanted.status();
+    applied = *std::move(wanted);
+  }
   if (apply && !decision.resume) {
     if (target.has_reviewed_plan()) {
       if (absl::Status s = converger.CheckReviewed(target.reviewed_plan()); !s.ok()) {
         return Refuse(v1::REFUSAL_REASON_PLAN, s);
       }
     }
-    const absl::Status s = journal_.Accept(record, Stamp(caller.audit, v1::AUDIT_EVENT_ACCEPTED));
+    const absl::Status s =
+        journal_.Accept(record, Stamp(caller.audit, v1::AUDIT_EVENT_ACCEPTED), &applied);
     if (!s.ok()) {
       return CannotRecord(s, "and nothing was changed", config_.state);
     }
@@ -263,11 +286,13 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
   const v1::Report made = MakeReport(command, started, clock_(), *results, decision.earlier_steps);
   absl::StatusOr<std::string> report = signer_.Sign(made);
   if (!report.ok()) return report;
+  applied.at = absl::FromUnixMillis(made.finished_at_unix_millis());
+  applied.outcome = made.outcome();
   record.report = *report;
   v1::AuditRecord& audit = Stamp(caller.audit, v1::AUDIT_EVENT_ENDED);
   audit.set_outcome(made.outcome());
-  absl::Status stored =
-      apply ? journal_.Finish(proto.id(), *report, audit) : journal_.RecordFinished(record, audit);
+  absl::Status stored = apply ? journal_.Finish(proto.id(), *report, audit, &applied)
+                              : journal_.RecordFinished(record, audit);
   if (!stored.ok()) {
     return CannotRecord(
         stored,
@@ -276,6 +301,29 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
   }
   caller.summary.ended->set_outcome(made.outcome());
   return report;
+}
+
+absl::StatusOr<std::string> Executor::Observe(RequestSummary& summary) {
+  summary.mode = "observe";
+  const std::unique_lock alone(observing_, std::try_to_lock);
+  if (!alone.owns_lock()) return absl::AbortedError("this node is being looked at already");
+  std::string applying;
+  uint64_t applies = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    applying = applying_;
+    applies = applies_;
+  }
+  const absl::StatusOr<v1::NodeStatus> status = observer_.Look(applying, stopping_);
+  if (!status.ok()) return status.status();
+  {
+    const std::lock_guard lock(mutex_);
+    if (applies != applies_) {
+      return absl::AbortedError("an apply began meanwhile: look again when it has ended");
+    }
+  }
+  summary.answer = "observed";
+  return status->SerializeAsString();
 }
 
 absl::StatusOr<std::string> Executor::SignInterrupted(const CommandRecord& record) {

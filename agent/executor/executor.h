@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,15 +19,11 @@
 #include "agent/executor/config.h"
 #include "agent/executor/desired_state.h"
 #include "agent/executor/journal.h"
+#include "agent/executor/observer.h"
 #include "agent/executor/report.h"
 #include "agent/executor/request_handler.h"
 
 namespace bpa::executor {
-
-// PlanResources with policy, host and ledger bound: BindPlan.
-using Planner = std::function<absl::StatusOr<std::vector<PlannedResource>>(
-    const v1::Role&, const v1::Target&, const CommandContext&)>;
-using Clock = std::function<absl::Time()>;
 
 // One APPLY at a time; PLAN and VERIFY may run beside it. The same bytes sent again while they run
 // wait for the same report. An apply goes on to its end whether or not anybody still listens, but
@@ -47,6 +42,8 @@ class Executor : public RequestHandler {
                                         RequestSummary& summary) override;
   absl::StatusOr<std::string> GetAudit(const AuditRequest& request, const AuditSink& sink,
                                        RequestSummary& summary) override;
+  // One at a time: Aborted beside another, and when an APPLY began meanwhile.
+  absl::StatusOr<std::string> Observe(RequestSummary& summary) override;
   void Stop() override;
 
  private:
@@ -86,6 +83,7 @@ class Executor : public RequestHandler {
   // Says in the caller's summary how it ended, if it did.
   absl::StatusOr<std::string> CarryOut(const Command& command, const Decision& decision,
                                        const Caller& caller);
+  absl::StatusOr<AppliedState> WhatIsWanted(const Command& command, const Assignment& assignment);
   absl::StatusOr<std::string> SignInterrupted(const CommandRecord& record);
   // `audit`, of this event and moment.
   v1::AuditRecord& Stamp(v1::AuditRecord& audit, v1::AuditEvent event) const;
@@ -96,6 +94,8 @@ class Executor : public RequestHandler {
   Journal& journal_;
   const ReportSigner& signer_;
   const Clock clock_;
+  const Observer observer_;
+  std::mutex observing_;
   std::atomic<bool> stopping_ = false;
 
   std::mutex mutex_;
@@ -103,6 +103,7 @@ class Executor : public RequestHandler {
   // Guarded by mutex_:
   std::map<std::string, std::shared_ptr<Run>> runs_;  // by command id
   std::string applying_;                              // the APPLY among them, or empty
+  uint64_t applies_ = 0;                              // how many have begun
 };
 
 }  // namespace bpa::executor

@@ -108,6 +108,13 @@ struct Migration {
   std::shared_ptr<const void> active;
 };
 
+struct FilesystemRoom {
+  uint64_t bytes = 0;
+  uint64_t available_bytes = 0;  // to those who are not root
+  uint64_t inodes = 0;
+  uint64_t available_inodes = 0;
+};
+
 class Host {
  public:
   virtual ~Host() = default;
@@ -179,6 +186,10 @@ class Host {
                               bool resume_unfinished) = 0;
   // Of a mounted filesystem: as DiskProbe::filesystem_bytes.
   virtual absl::StatusOr<uint64_t> MountedFilesystemSize(const std::string& mount_point) = 0;
+  // statvfs(3). DeadlineExceeded when the filesystem does not answer.
+  virtual absl::StatusOr<FilesystemRoom> MeasureRoom(const std::string& mount_point) = 0;
+  // The log page of an NVMe disk, 4096 bytes. NotFound where it has none; else as ProbeDisk.
+  virtual absl::StatusOr<std::string> ReadLogPage(const Disk& disk, uint8_t page) = 0;
   // Grows the mounted filesystem to its device, online.
   virtual absl::Status Grow(const std::string& mount_point) = 0;
   // What migrating `directory` onto the disk's filesystem would copy, and what conflicts. Looks

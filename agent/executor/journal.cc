@@ -49,14 +49,17 @@ std::vector<std::string> SplitSigners(const std::string& joined) {
 
 }  // namespace
 
-Journal::Journal(SqliteDatabase database, const NodeName& node, JournalLimits limits)
-    : limits_(limits), database_(std::move(database)), audit_(node, limits.audit) {}
+Journal::Journal(JournalFile file, const NodeName& node, JournalLimits limits)
+    : limits_(limits),
+      place_(std::move(file.place)),
+      database_(std::move(file.database)),
+      audit_(node, limits.audit) {}
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& directory,
                                                        const NodeName& node, JournalLimits limits) {
-  absl::StatusOr<SqliteDatabase> database = OpenJournalFile(directory);
-  if (!database.ok()) return database.status();
-  return std::unique_ptr<Journal>(new Journal(*std::move(database), node, limits));
+  absl::StatusOr<JournalFile> file = OpenJournalFile(directory);
+  if (!file.ok()) return file.status();
+  return std::unique_ptr<Journal>(new Journal(*std::move(file), node, limits));
 }
 
 absl::StatusOr<std::optional<CommandRecord>> Journal::Find(const std::string& id) {
@@ -79,6 +82,61 @@ absl::StatusOr<std::optional<CommandRecord>> Journal::Find(const std::string& id
       });
   if (!s.ok()) return s;
   return found;
+}
+
+absl::Status Journal::WriteApplied(const AppliedState* applied) {
+  if (applied == nullptr) return absl::OkStatus();
+  return Run(database_, "INSERT OR REPLACE INTO applied VALUES (1, ?, ?, ?, ?, ?, ?)",
+             [&](SqliteStatement& insert) {
+               insert.BindText(1, applied->command_id)
+                   .BindText(2, applied->operator_name)
+                   .BindInt(3, absl::ToUnixMillis(applied->at))
+                   .BindInt(4, applied->outcome)
+                   .BindBlob(5, applied->role.SerializeAsString())
+                   .BindBlob(6, applied->target.SerializeAsString());
+             });
+}
+
+absl::StatusOr<std::optional<AppliedState>> Journal::Applied() {
+  const std::lock_guard lock(mutex_);
+  std::optional<AppliedState> found;
+  bool readable = true;
+  absl::Status s = Query(
+      database_, "SELECT command, operator, at, outcome, role, target FROM applied",
+      [](SqliteStatement&) {},
+      [&](const SqliteStatement& row) {
+        found = AppliedState{.command_id = row.Bytes(0),
+                             .operator_name = row.Bytes(1),
+                             .at = absl::FromUnixMillis(row.Int(2)),
+                             .outcome = static_cast<v1::Outcome>(row.Int(3)),
+                             .role = {},
+                             .target = {}};
+        readable = found->role.ParseFromString(row.Bytes(4)) &&
+                   found->target.ParseFromString(row.Bytes(5));
+      });
+  if (!s.ok()) return s;
+  if (!readable) {
+    return ExplainDamage(
+        absl::DataLossError(absl::StrCat(place_.path, ": the applied state is unreadable")));
+  }
+  return found;
+}
+
+absl::StatusOr<JournalSize> Journal::Size() {
+  const std::lock_guard lock(mutex_);
+  if (absl::Status s = CheckStillThere(place_, database_); !s.ok()) return s;
+  JournalSize size{.bytes = FileBytes(place_)};
+  absl::Status s = Query(
+      database_,
+      "SELECT (SELECT count(*) FROM commands), "
+      "ifnull((SELECT max(sequence) FROM audit) - (SELECT min(sequence) FROM audit) + 1, 0)",
+      [](SqliteStatement&) {},
+      [&](const SqliteStatement& row) {
+        size.commands = static_cast<uint64_t>(row.Int(0));
+        size.audit_entries = static_cast<uint64_t>(row.Int(1));
+      });
+  if (!s.ok()) return s;
+  return size;
 }
 
 absl::Status Journal::Insert(const CommandRecord& record) {
@@ -151,11 +209,14 @@ absl::Status Journal::MakeRoom(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status Journal::Accept(const CommandRecord& record, const v1::AuditRecord& audit) {
+absl::Status Journal::Accept(const CommandRecord& record, const v1::AuditRecord& audit,
+                             const AppliedState* applied) {
   const std::lock_guard lock(mutex_);
+  if (absl::Status s = CheckStillThere(place_, database_); !s.ok()) return s;
   return Atomically(database_, [&] {
     absl::Status s = MakeRoom(record.accepted_at);
     if (s.ok()) s = Insert(record);
+    if (s.ok()) s = WriteApplied(applied);
     return s.ok() ? ExplainDamage(audit_.Append(database_, audit)) : s;
   });
 }
@@ -175,6 +236,7 @@ absl::Status Journal::WriteStep(const std::string& id, const StepRecord& step) {
 absl::Status Journal::BeginStep(const std::string& id, const StepRecord& step,
                                 const std::optional<StepRecord>& ended) {
   const std::lock_guard lock(mutex_);
+  if (absl::Status s = CheckStillThere(place_, database_); !s.ok()) return s;
   return Atomically(database_, [&] {
     absl::Status s = ended ? WriteStep(id, *ended) : absl::OkStatus();
     return s.ok() ? WriteStep(id, step) : s;
@@ -205,12 +267,14 @@ absl::StatusOr<std::vector<StepRecord>> Journal::Steps(const std::string& id) {
 }
 
 absl::Status Journal::Finish(const std::string& id, const std::string& report,
-                             const v1::AuditRecord& audit) {
+                             const v1::AuditRecord& audit, const AppliedState* applied) {
   const std::lock_guard lock(mutex_);
+  if (absl::Status s = CheckStillThere(place_, database_); !s.ok()) return s;
   return Atomically(database_, [&] {
     absl::Status s =
         Run(database_, "UPDATE commands SET report = ? WHERE id = ?",
             [&](SqliteStatement& update) { update.BindBlob(1, report).BindText(2, id); });
+    if (s.ok()) s = WriteApplied(applied);
     if (!s.ok()) return s;
     s = Run(database_, "DELETE FROM steps WHERE command = ?",
             [&](SqliteStatement& statement) { statement.BindText(1, id); });
@@ -220,6 +284,7 @@ absl::Status Journal::Finish(const std::string& id, const std::string& report,
 
 absl::Status Journal::RecordFinished(const CommandRecord& record, const v1::AuditRecord& audit) {
   const std::lock_guard lock(mutex_);
+  if (absl::Status s = CheckStillThere(place_, database_); !s.ok()) return s;
   return Atomically(database_, [&] {
     absl::Status s = Drop(record.id);
     if (s.ok()) s = MakeRoom(record.accepted_at);
@@ -230,6 +295,7 @@ absl::Status Journal::RecordFinished(const CommandRecord& record, const v1::Audi
 
 absl::Status Journal::Audit(const v1::AuditRecord& audit) {
   const std::lock_guard lock(mutex_);
+  if (absl::Status s = CheckStillThere(place_, database_); !s.ok()) return s;
   return Atomically(database_, [&] {
     return ExplainDamage(audit.event() == v1::AUDIT_EVENT_REFUSED
                              ? audit_.AppendRefusal(database_, audit)

@@ -17,7 +17,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/executor/applied_state.h"
 #include "agent/executor/audit_log.h"
+#include "agent/executor/journal_file.h"
 #include "agent/executor/ledger.h"
 #include "bpa/v1/report.pb.h"
 #include "proto/sqlite.h"
@@ -47,6 +49,13 @@ struct StepRecord {
   std::string message;
 };
 
+struct JournalSize {
+  // The file and its log.
+  uint64_t bytes = 0;
+  uint64_t commands = 0;
+  uint64_t audit_entries = 0;
+};
+
 struct JournalLimits {
   int64_t commands = 1000;
   int64_t report_bytes = int64_t{64} * 1024 * 1024;
@@ -66,12 +75,19 @@ class Journal : public Ledger {
 
   absl::StatusOr<std::optional<CommandRecord>> Find(const std::string& id);
 
-  // `audit`, here and below, is added to the audit record in the same transaction.
+  // What the last APPLY wanted; nullopt if this node has taken none.
+  absl::StatusOr<std::optional<AppliedState>> Applied();
+  absl::StatusOr<JournalSize> Size();
+
+  // `audit`, here and below, is added to the audit record in the same transaction. Whatever writes
+  // returns DataLoss when the file was deleted or replaced under this process; what it held is then
+  // saved as journal.db.rescued.
   //
-  // Records a command that is about to change things. Drops the oldest records over the limits, but
-  // no APPLY that could still be replayed: ResourceExhausted when those alone fill the journal.
-  // On any failure nothing is recorded.
-  absl::Status Accept(const CommandRecord& record, const v1::AuditRecord& audit);
+  // Records a command that is about to change things, and what it wants (`applied`, if given).
+  // Drops the oldest records over the limits, but no APPLY that could still be replayed:
+  // ResourceExhausted when those alone fill the journal. On any failure nothing is recorded.
+  absl::Status Accept(const CommandRecord& record, const v1::AuditRecord& audit,
+                      const AppliedState* applied = nullptr);
   // Before a resource is changed. `ended`: the step before it, if that has not been written yet:
   // one commit for both.
   absl::Status BeginStep(const std::string& id, const StepRecord& step,
@@ -80,7 +96,7 @@ class Journal : public Ledger {
   absl::StatusOr<std::vector<StepRecord>> Steps(const std::string& id);
   // Stores the report of an accepted command; its steps are in the report and are dropped.
   absl::Status Finish(const std::string& id, const std::string& report,
-                      const v1::AuditRecord& audit);
+                      const v1::AuditRecord& audit, const AppliedState* applied = nullptr);
   // Accept and Finish in one: for commands that change nothing. `record.report` is set. A record
   // that is there already is replaced.
   absl::Status RecordFinished(const CommandRecord& record, const v1::AuditRecord& audit);
@@ -101,15 +117,17 @@ class Journal : public Ledger {
   absl::Status RecordReset(const std::string& command_id, const std::string& path) override;
 
  private:
-  Journal(SqliteDatabase database, const NodeName& node, JournalLimits limits);
+  Journal(JournalFile file, const NodeName& node, JournalLimits limits);
 
   // With mutex_ held:
+  absl::Status WriteApplied(const AppliedState* applied);
   absl::Status MakeRoom(absl::Time now);
   absl::Status Drop(const std::string& id);
   absl::Status Insert(const CommandRecord& record);
   absl::Status WriteStep(const std::string& id, const StepRecord& step);
 
   const JournalLimits limits_;
+  const JournalPlace place_;
   // std::mutex and not absl::Mutex: ThreadSanitizer cannot see through Debian's Abseil.
   std::mutex mutex_;
   SqliteDatabase database_;  // guarded by mutex_

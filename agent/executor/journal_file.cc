@@ -16,7 +16,7 @@
 namespace bpa::executor {
 namespace {
 
-constexpr int64_t kVersion = 2;
+constexpr int64_t kVersion = 3;
 // "bpaj": tells a journal from any other SQLite file.
 constexpr int64_t kApplicationId = 0x6270616a;
 
@@ -91,6 +91,21 @@ constexpr const char* kUpgrades[] = {
   PRAGMA user_version = 2;
   COMMIT;
 )",
+    // 3: what the last APPLY wanted of this node; at most one row.
+    R"(
+  BEGIN IMMEDIATE;
+  CREATE TABLE applied (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+    command TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,
+    role BLOB NOT NULL,
+    target BLOB NOT NULL
+  ) STRICT;
+  PRAGMA user_version = 3;
+  COMMIT;
+)",
 };
 static_assert(std::size(kUpgrades) == kVersion - 1);
 
@@ -99,12 +114,17 @@ static_assert(std::size(kUpgrades) == kVersion - 1);
 constexpr char kConnection[] = R"(
   PRAGMA busy_timeout = 5000;
   PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA cache_size = -512;
   PRAGMA journal_size_limit = 4194304;
   PRAGMA trusted_schema = OFF;
   PRAGMA cell_size_check = ON;
 )";
+
+constexpr char kRescuedSuffix[] = ".rescued";
+constexpr char kHowToRestore[] =
+    "What it held was saved: systemctl stop bpa-executor.socket bpa-executor && mv ";
 
 absl::Status MakeDirectory(const std::string& directory) {
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -162,6 +182,21 @@ absl::Status Create(const std::string& directory, const std::string& path) {
   return SyncDirectory(directory);
 }
 
+// Writes everything that `database` holds to a new file.
+absl::Status SaveTo(const std::string& path, SqliteDatabase& database) {
+  const std::string half = absl::StrCat(path, ".new");
+  if (unlink(half.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, "unlink", half);
+  const int fd = open(half.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return ErrnoStatus(errno, "open", half);
+  const auto close_fd = absl::MakeCleanup([fd] { close(fd); });
+  absl::StatusOr<SqliteStatement> vacuum = database.Prepare("VACUUM INTO ?");
+  if (!vacuum.ok()) return vacuum.status();
+  if (absl::Status s = vacuum->BindText(1, half).Run(); !s.ok()) return s;
+  if (fsync(fd) != 0) return ErrnoStatus(errno, "fsync", half);
+  if (rename(half.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, "rename", half);
+  return SyncDirectory(path.substr(0, path.rfind('/')));
+}
+
 // Makes the file if it has never been there.
 absl::Status EnsureFile(const std::string& directory, const std::string& path) {
   struct stat info;
@@ -171,6 +206,10 @@ absl::Status EnsureFile(const std::string& directory, const std::string& path) {
         absl::StrCat(path, S_ISREG(info.st_mode) ? ": empty" : ": not a regular file"));
   }
   if (errno != ENOENT) return ErrnoStatus(errno, "lstat", path);
+  const std::string rescued = absl::StrCat(path, kRescuedSuffix);
+  if (lstat(rescued.c_str(), &info) == 0) {
+    return absl::DataLossError(absl::StrCat(path, ": gone. ", kHowToRestore, rescued, " ", path));
+  }
   if (lstat(absl::StrCat(path, "-wal").c_str(), &info) == 0) {
     return absl::DataLossError(absl::StrCat(path, ": gone, though its log is still there"));
   }
@@ -204,7 +243,7 @@ absl::StatusOr<SqliteDatabase> OpenAndCheck(const std::string& path) {
        {"SELECT count(*) FROM commands", "SELECT count(*) FROM steps",
         "SELECT count(*) FROM format_intents", "SELECT count(*) FROM resets",
         "SELECT count(*) FROM audit_state", "SELECT count(*) FROM audit_refusals",
-        "SELECT max(sequence) FROM audit"}) {
+        "SELECT max(sequence) FROM audit", "SELECT count(*) FROM applied"}) {
     if (absl::Status s = database->QueryInt(query).status(); !s.ok()) return s;
   }
   return database;
@@ -212,7 +251,7 @@ absl::StatusOr<SqliteDatabase> OpenAndCheck(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<SqliteDatabase> OpenJournalFile(const std::string& directory) {
+absl::StatusOr<JournalFile> OpenJournalFile(const std::string& directory) {
   const std::string path = absl::StrCat(directory, "/journal.db");
   absl::Status status = MakeDirectory(directory);
   if (status.ok()) status = EnsureFile(directory, path);
@@ -223,7 +262,43 @@ absl::StatusOr<SqliteDatabase> OpenJournalFile(const std::string& directory) {
         path, ": another bpa-executor has it open: wait until that has left, or stop it"));
   }
   if (!database.ok()) return ExplainDamage(database.status());
-  return database;
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0) return ErrnoStatus(errno, "lstat", path);
+  return JournalFile{.place = {.path = path, .device = info.st_dev, .inode = info.st_ino},
+                     .database = *std::move(database)};
+}
+
+absl::Status CheckStillThere(const JournalPlace& place, SqliteDatabase& database) {
+  struct stat info;
+  if (lstat(place.path.c_str(), &info) == 0 && info.st_dev == place.device &&
+      info.st_ino == place.inode) {
+    return absl::OkStatus();
+  }
+  const std::string rescued = absl::StrCat(place.path, kRescuedSuffix);
+  // Each time: what is there may be left of an earlier accident.
+  const absl::Status saved = SaveTo(rescued, database);
+  // It would be taken for the log of whatever is put in the file's place.
+  if (saved.ok()) unlink(absl::StrCat(place.path, "-wal").c_str());
+  const std::string what =
+      absl::StrCat(place.path, " was deleted or replaced while bpa-executor runs");
+  if (!saved.ok()) {
+    return absl::DataLossError(
+        absl::StrCat(what, ", and what it held could not be saved: ", saved.message(),
+                     ": make room, keep bpa-executor running, and send the command again"));
+  }
+  return absl::DataLossError(absl::StrCat(what, ": nothing is accepted until it is back. ",
+                                          kHowToRestore, rescued, " ", place.path));
+}
+
+uint64_t FileBytes(const JournalPlace& place) {
+  uint64_t bytes = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat info;
+    if (lstat(absl::StrCat(place.path, suffix).c_str(), &info) == 0) {
+      bytes += static_cast<uint64_t>(info.st_size);
+    }
+  }
+  return bytes;
 }
 
 absl::Status ExplainDamage(const absl::Status& status) {

@@ -58,6 +58,8 @@ class LinuxHost final : public Host {
   absl::Status Format(const Disk& disk, Filesystem filesystem, const std::string& uuid,
                       bool resume_unfinished) override;
   absl::StatusOr<uint64_t> MountedFilesystemSize(const std::string& mount_point) override;
+  absl::StatusOr<FilesystemRoom> MeasureRoom(const std::string& mount_point) override;
+  absl::StatusOr<std::string> ReadLogPage(const Disk& disk, uint8_t page) override;
   absl::Status Grow(const std::string& mount_point) override;
   absl::StatusOr<Migration> PreviewMigration(const std::string& directory, const Disk& disk,
                                              Filesystem filesystem) override;

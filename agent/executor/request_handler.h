@@ -27,12 +27,14 @@ struct RequestSummary {
   std::string mode;
   std::string operator_name;
   std::string signers;
-  // "carried out", "stored report", "attached", "interrupted"; empty when refused.
+  // "carried out", "stored report", "attached", "interrupted", "observed"; empty when refused.
   std::string answer;
   // How a command ended; set by Execute.
   std::optional<v1::Ended> ended;
   // What is wrong with the audit record: it could not be written, or it is broken.
   absl::Status audit;
+  // Monitoring's, which comes alone and every few minutes.
+  bool only_looked = false;
 };
 
 // Safe to call from several threads.
@@ -52,6 +54,8 @@ class RequestHandler {
   // that counted refusals get their entries when they are due.
   virtual absl::StatusOr<std::string> GetAudit(const AuditRequest& request, const AuditSink& sink,
                                                RequestSummary& summary) = 0;
+  // Returns a serialized bpa.v1.NodeStatus. Changes nothing.
+  virtual absl::StatusOr<std::string> Observe(RequestSummary& summary) = 0;
   // What runs ends after the resource that it is at; later requests are refused.
   virtual void Stop() = 0;
 };
@@ -75,6 +79,7 @@ class RefusingHandler : public RequestHandler {
                                        RequestSummary&) override {
     return reason_;
   }
+  absl::StatusOr<std::string> Observe(RequestSummary&) override { return reason_; }
   void Stop() override {}
 
  private:

@@ -27,6 +27,9 @@ std::string OneLine(const absl::Status& status) {
                       absl::Utf8SafeCEscape(status.message()));
 }
 
+// Long enough for whoever asked at the same moment.
+constexpr absl::Duration kStayAfterObserving = absl::Milliseconds(200);
+
 // Errors of a connection that was gone before it was accepted, or of a passing shortage.
 bool IsPassing(int error) {
   return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == EMFILE ||
@@ -84,7 +87,7 @@ absl::StatusOr<bool> Server::WaitForEvent() {
     next_beat_ = now + options_.beat_interval;
   }
   if (events[0].revents != 0) return true;
-  if (ready == 0) return idle && now >= idle_since_ + options_.idle_timeout;
+  if (ready == 0) return idle && now >= idle_since_ + Patience();
   if (events[1].revents != 0) {
     eventfd_t count = 0;
     eventfd_read(wake_, &count);
@@ -93,12 +96,16 @@ absl::StatusOr<bool> Server::WaitForEvent() {
 }
 
 int Server::PollLimit(bool idle) const {
-  const absl::Time until =
-      idle ? std::min(next_beat_, idle_since_ + options_.idle_timeout) : next_beat_;
+  const absl::Time until = idle ? std::min(next_beat_, idle_since_ + Patience()) : next_beat_;
   if (until == absl::InfiniteFuture()) return -1;
   // Rounded up, or the last fraction of a millisecond would be spent in a loop.
   const absl::Duration left = absl::Ceil(until - absl::Now(), absl::Milliseconds(1));
   return static_cast<int>(std::clamp<int64_t>(absl::ToInt64Milliseconds(left), 0, INT_MAX));
+}
+
+absl::Duration Server::Patience() const {
+  const bool brief = only_observed_ && !worked_;
+  return brief ? std::min(kStayAfterObserving, options_.idle_timeout) : options_.idle_timeout;
 }
 
 absl::Status Server::Accept() {
@@ -139,6 +146,7 @@ void Server::Serve(Connection& connection) {
   RequestSummary summary;
   const absl::Status told =
       ServeSession(connection.socket, options_.gateway, handlers_, options_.limits, summary);
+  (summary.only_looked ? only_observed_ : worked_) = true;
   LogRequest(summary, told, absl::Now() - start);
   const std::lock_guard lock(mutex_);
   close(connection.socket);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -17,12 +18,14 @@
 
 namespace bpa::executor {
 
-inline constexpr size_t kMaxConnections = 8;
+// As many as the gateway relays at once, and its own look at the node.
+inline constexpr size_t kMaxConnections = 9;
 
 struct ServerOptions {
   // The only uid that may connect.
   uid_t gateway = 0;
-  // Run returns when nobody has been connected for this long.
+  // Run returns when nobody has been connected for this long; sooner when all that was asked was to
+  // observe, so that monitoring does not keep the executor in memory.
   absl::Duration idle_timeout = absl::Seconds(30);
   // `beat` is called this often, by the thread that accepts connections: that it does is what the
   // beat tells. A command may take for ever (a disk that does not answer), and nothing would be
@@ -58,6 +61,7 @@ class Server {
   absl::StatusOr<bool> WaitForEvent();
   // Milliseconds that poll may take, -1 for no limit.
   int PollLimit(bool idle) const;
+  absl::Duration Patience() const;
   absl::Status Accept();
   void Start(int socket);
   void Serve(Connection& connection);
@@ -71,6 +75,9 @@ class Server {
   const Handlers handlers_;
   const ServerOptions options_;
   spdlog::logger& log_;
+  // What the connections so far say of how long to wait for another one.
+  std::atomic<bool> only_observed_ = false;
+  std::atomic<bool> worked_ = false;
   int wake_ = -1;  // eventfd: a connection has ended
   // Of the thread in Run.
   absl::Time idle_since_;

@@ -67,6 +67,9 @@ absl::StatusOr<Frame> Answer(const Frame& request, const Handlers& handlers,
       if (!wanted.ok()) return wanted.status();
       return AsFrame(FrameType::kReport, commands.GetAudit(*wanted, conversation.pages, summary));
     }
+    case FrameType::kObserve:
+      summary.only_looked = true;
+      return AsFrame(FrameType::kStatus, commands.Observe(summary));
     case FrameType::kBeginEnrollment:
       summary.answer = "enrolment offered";
       return AsFrame(FrameType::kOffer, identity.BeginEnrollment(request.body));
@@ -87,9 +90,6 @@ absl::StatusOr<Frame> Answer(const Frame& request, const Handlers& handlers,
     case FrameType::kAudit:
     case FrameType::kOffer:
     case FrameType::kDone:
-      break;
-    // Served once their handlers are there.
-    case FrameType::kObserve:
       break;
   }
   return absl::InvalidArgumentError(

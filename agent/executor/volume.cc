@@ -5,13 +5,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/executor/covering_mount.h"
 #include "agent/executor/describe.h"
+#include "agent/executor/ebs_statistics.h"
 #include "agent/executor/volume_find.h"
 #include "agent/executor/volume_prepare.h"
 
 namespace bpa::executor {
 namespace {
 
+// The only devices that are asked for EBS's own log page.
+constexpr char kEbsModel[] = "Amazon Elastic Block Store";
 constexpr absl::Duration kAttachPoll = absl::Milliseconds(250);
 
 }  // namespace
@@ -42,6 +46,26 @@ absl::Status VolumeResource::Converge() {
   if (!state.ok()) return state.status();
   if (state->differences.empty()) return absl::OkStatus();
   return Apply(*disk, *state);
+}
+
+void VolumeResource::Measure(v1::NodeStatus& status) {
+  const absl::StatusOr<Disk> disk = FindVolumeDisk(wish_.source, policy_, host_);
+  const absl::StatusOr<std::vector<MountEntry>> mounts = host_.ReadMounts();
+  if (!disk.ok() || !mounts.ok()) return;
+  const std::optional<MountEntry> top = TopMount(*mounts, name());
+  if (!top || top->device_number != disk->device_number) return;
+  const absl::StatusOr<FilesystemRoom> room = host_.MeasureRoom(name());
+  if (!room.ok()) return;
+  v1::VolumeUsage& usage = *status.add_volumes();
+  usage.set_mount_point(name());
+  usage.set_size_bytes(room->bytes);
+  usage.set_available_bytes(room->available_bytes);
+  usage.set_inodes(room->inodes);
+  usage.set_available_inodes(room->available_inodes);
+  if (disk->model != kEbsModel) return;
+  const absl::StatusOr<std::string> page = host_.ReadLogPage(*disk, kEbsLogPage);
+  if (!page.ok()) return;
+  if (const auto statistics = ParseEbsStatistics(*page)) *usage.mutable_ebs() = *statistics;
 }
 
 absl::StatusOr<Disk> VolumeResource::AwaitDisk() {

@@ -31,6 +31,8 @@ class VolumeResource : public Resource {
   // In APPLY, waits for the disk as long as the role says, once in this object's life.
   absl::StatusOr<std::vector<Difference>> Observe() override;
   absl::Status Converge() override;
+  // Room and statistics, while the volume is mounted where it should be.
+  void Measure(v1::NodeStatus& status) override;
 
  private:
   absl::StatusOr<Disk> AwaitDisk();

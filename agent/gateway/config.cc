@@ -17,6 +17,9 @@ namespace {
 using yaml::Value;
 
 constexpr int kMaxConnections = 4096;
+// Below the ephemeral ports, and none of those that EKS nodes use.
+constexpr char kDefaultMetricsListen[] = "127.0.0.1:7444";
+constexpr char kOff[] = "off";
 
 absl::Status ReadName(const Value& document, std::string_view key, std::string& out) {
   const absl::StatusOr<Value> value = document.Get(key);
@@ -49,14 +52,47 @@ absl::Status ReadPath(const Value& section, std::string_view key, size_t max_byt
   return absl::OkStatus();
 }
 
-absl::Status ReadListen(const Value& section, SocketAddress& out) {
-  const std::optional<Value> value = section.Find("listen");
-  if (!value) return absl::OkStatus();
-  const absl::StatusOr<std::string> text = value->String();
+absl::Status ReadAddress(const Value& value, SocketAddress& out) {
+  const absl::StatusOr<std::string> text = value.String();
   if (!text.ok()) return text.status();
   const absl::StatusOr<SocketAddress> address = ParseSocketAddress(*text);
-  if (!address.ok()) return value->Error(std::string(address.status().message()));
+  if (!address.ok()) return value.Error(std::string(address.status().message()));
   out = *address;
+  return absl::OkStatus();
+}
+
+absl::Status ReadListen(const Value& section, SocketAddress& out) {
+  const std::optional<Value> value = section.Find("listen");
+  return value ? ReadAddress(*value, out) : absl::OkStatus();
+}
+
+bool IsOff(const Value& value) {
+  const absl::StatusOr<std::string> text = value.String();
+  return text.ok() && *text == kOff;
+}
+
+absl::Status ReadHealth(const Value& section, Config& config) {
+  if (const std::optional<Value> value = section.Find("metrics_listen")) {
+    config.metrics_listen.reset();
+    if (!IsOff(*value)) {
+      const absl::Status s = ReadAddress(*value, config.metrics_listen.emplace());
+      if (!s.ok()) return s;
+    }
+  }
+  if (const std::optional<Value> value = section.Find("drift_interval")) {
+    config.drift_interval = absl::InfiniteDuration();
+    if (!IsOff(*value)) {
+      const absl::StatusOr<absl::Duration> interval =
+          value->Duration(absl::Seconds(1), absl::Hours(24));
+      if (!interval.ok()) return interval.status();
+      config.drift_interval = *interval;
+    }
+  }
+  if (const std::optional<Value> value = section.Find("reflection")) {
+    const absl::StatusOr<bool> reflection = value->Bool();
+    if (!reflection.ok()) return reflection.status();
+    config.reflection = *reflection;
+  }
   return absl::OkStatus();
 }
 
@@ -77,7 +113,8 @@ absl::Status ReadLimits(const Value& section, Config& config) {
 
 absl::Status ReadGateway(const Value& section, Config& config) {
   absl::Status status = section.ExpectKeys({"listen", "ca", "certificate", "key", "executor_socket",
-                                            "max_connections", "command_timeout"});
+                                            "max_connections", "command_timeout", "metrics_listen",
+                                            "drift_interval", "reflection"});
   status.Update(ReadListen(section, config.listen));
   status.Update(ReadPath(section, "ca", kMaxPathBytes, config.ca));
   status.Update(ReadPath(section, "certificate", kMaxPathBytes, config.certificate));
@@ -85,6 +122,7 @@ absl::Status ReadGateway(const Value& section, Config& config) {
   status.Update(ReadPath(section, "executor_socket", sizeof(sockaddr_un::sun_path) - 1,
                          config.executor_socket));
   status.Update(ReadLimits(section, config));
+  status.Update(ReadHealth(section, config));
   return status;
 }
 
@@ -95,7 +133,8 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, std::string_view file_
   if (!document.ok()) return document.status();
   absl::Status status = document->ExpectKeys({"cluster", "node", "gateway", "executor", "policy"});
   if (!status.ok()) return status;
-  Config config{.listen = *ParseSocketAddress("0.0.0.0:7443")};
+  Config config{.listen = *ParseSocketAddress("0.0.0.0:7443"),
+                .metrics_listen = *ParseSocketAddress(kDefaultMetricsListen)};
   status.Update(ReadName(*document, "cluster", config.cluster));
   status.Update(ReadName(*document, "node", config.node));
   if (const std::optional<Value> section = document->Find("gateway"); section && status.ok()) {

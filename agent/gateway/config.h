@@ -2,6 +2,7 @@
 #ifndef BPA_AGENT_GATEWAY_CONFIG_H_
 #define BPA_AGENT_GATEWAY_CONFIG_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,13 @@ struct Config {
   std::string key = "/etc/bpa-agent/tls/node.key";
   std::string executor_socket = "/run/bpa-agent/executor.sock";
   int max_connections = 64;
+  // Where /livez, /readyz and /metrics are: this machine only unless told, since nobody has to say
+  // who they are there. nullopt: nowhere.
+  std::optional<SocketAddress> metrics_listen;
+  // How often the executor looks for drift; InfiniteDuration: never.
+  absl::Duration drift_interval = absl::Minutes(5);
+  // Serves gRPC reflection, to controllers.
+  bool reflection = false;
   // Longest that an Execute may take, whatever deadline the client set. The executor finishes the
   // command in any case.
   absl::Duration command_timeout = absl::Minutes(30);

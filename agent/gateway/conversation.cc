@@ -54,7 +54,16 @@ const std::function<bool(const std::string&)>* Taker(FrameType type, const Relay
 
 }  // namespace
 
-Conversation::~Conversation() { close(fd_); }
+Conversation::Conversation(int fd, FrameType request, Traffic& traffic)
+    : fd_(fd), request_(request), traffic_(traffic), began_(absl::Now()) {
+  if (request_ == FrameType::kStage) traffic_.StagingBegan();
+}
+
+Conversation::~Conversation() {
+  close(fd_);
+  if (request_ == FrameType::kStage) traffic_.StagingEnded(absl::Now() - began_);
+  if (request_ == FrameType::kStage || request_ == FrameType::kExecute) traffic_.CommandLeft();
+}
 
 absl::StatusOr<std::string> Conversation::Receive(const RelayOptions& options) const {
   while (true) {
@@ -78,7 +87,9 @@ absl::StatusOr<std::string> Conversation::Receive(const RelayOptions& options) c
 }
 
 absl::Status Conversation::Send(FrameType type, std::string_view body) const {
-  return WriteFrame(fd_, type, body, absl::InfiniteFuture());
+  absl::Status written = WriteFrame(fd_, type, body, absl::InfiniteFuture());
+  if (written.ok() && type == FrameType::kContent) traffic_.CountContent(body.size());
+  return written;
 }
 
 void Conversation::EndSending() const { shutdown(fd_, SHUT_WR); }

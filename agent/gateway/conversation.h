@@ -7,7 +7,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "agent/gateway/relay.h"
+#include "agent/gateway/traffic.h"
 #include "proto/frame.h"
 
 namespace bpa::gateway {
@@ -16,7 +18,8 @@ namespace bpa::gateway {
 class Conversation {
  public:
   // `fd`: a connection to the executor on which the request was sent; taken over.
-  explicit Conversation(int fd) : fd_(fd) {}
+  // `request` is its type; `traffic` outlives this.
+  Conversation(int fd, FrameType request, Traffic& traffic);
   ~Conversation();
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
@@ -32,6 +35,9 @@ class Conversation {
 
  private:
   const int fd_;
+  const FrameType request_;
+  Traffic& traffic_;
+  const absl::Time began_;
 };
 
 }  // namespace bpa::gateway

@@ -11,12 +11,16 @@ grpc::Status HealthService::Check(grpc::ServerContext* context,
                                   const grpc::health::v1::HealthCheckRequest* request,
                                   HealthCheckResponse* response) {
   return Serve("Health.Check", *context, peers_, request->service().size(), [&] {
-    if (!request->service().empty() &&
-        request->service() != v1::AgentService::service_full_name()) {
+    const std::string& service = request->service();
+    if (service == grpc::health::v1::Health::service_full_name()) {
+      response->set_status(HealthCheckResponse::SERVING);
+      return absl::OkStatus();
+    }
+    if (!service.empty() && service != v1::AgentService::service_full_name()) {
       return absl::NotFoundError("no such service here: ask for bpa.v1.AgentService");
     }
-    response->set_status(relay_.ExecutorSocketExists() ? HealthCheckResponse::SERVING
-                                                       : HealthCheckResponse::NOT_SERVING);
+    response->set_status(ready_() ? HealthCheckResponse::SERVING
+                                  : HealthCheckResponse::NOT_SERVING);
     return absl::OkStatus();
   });
 }

@@ -2,19 +2,22 @@
 #ifndef BPA_AGENT_GATEWAY_HEALTH_H_
 #define BPA_AGENT_GATEWAY_HEALTH_H_
 
+#include <functional>
+#include <utility>
+
 #include "agent/gateway/authorization.h"
-#include "agent/gateway/relay.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
 namespace bpa::gateway {
 
-// Knows "" and "bpa.v1.AgentService": NOT_SERVING while the executor's socket does not exist. Does
-// not connect to it, which would start the executor. Watch is UNIMPLEMENTED, as the protocol
-// allows: a watcher would hold a thread.
+// "" and "bpa.v1.AgentService" are NOT_SERVING while this node cannot take commands (WhyNotReady in
+// monitoring.h); "grpc.health.v1.Health", which says so, is SERVING. Watch is UNIMPLEMENTED, as the
+// protocol allows: a watcher would hold a thread.
 class HealthService final : public grpc::health::v1::Health::Service {
  public:
-  // `peers` and `relay` outlive this.
-  HealthService(const PeerCheck& peers, const Relay& relay) : peers_(peers), relay_(relay) {}
+  // `peers` outlives this.
+  HealthService(const PeerCheck& peers, std::function<bool()> ready)
+      : peers_(peers), ready_(std::move(ready)) {}
 
   grpc::Status Check(grpc::ServerContext* context,
                      const grpc::health::v1::HealthCheckRequest* request,
@@ -22,7 +25,7 @@ class HealthService final : public grpc::health::v1::Health::Service {
 
  private:
   const PeerCheck& peers_;
-  const Relay& relay_;
+  const std::function<bool()> ready_;
 };
 
 }  // namespace bpa::gateway

@@ -21,12 +21,18 @@ namespace {
 constexpr int kBacklog = 128;
 constexpr absl::Duration kPauseWithoutDescriptors = absl::Milliseconds(100);
 
-absl::Status Failed(int error, const char* syscall, const SocketAddress& address) {
-  return absl::UnavailableError(
-      absl::StrCat(ErrnoStatus(error, syscall, PeerUri(address)).message(),
-                   "; is another gateway running, or gateway.listen in agent.yaml not an address "
-                   "of this machine?"));
-}
+// What failed, for the messages of Open.
+struct Attempt {
+  const SocketAddress& address;
+  const char* setting;
+
+  absl::Status Failed(int error, const char* syscall) const {
+    return absl::UnavailableError(
+        absl::StrCat(ErrnoStatus(error, syscall, PeerUri(address)).message(),
+                     "; is another gateway running, or ", setting,
+                     " in agent.yaml not an address of this machine?"));
+  }
+};
 
 int Millis(absl::Duration duration) {
   if (duration == absl::InfiniteDuration()) return -1;
@@ -51,9 +57,11 @@ Accepted AcceptOne(int listener, const std::function<void(int, std::string)>& ta
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const SocketAddress& address) {
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const SocketAddress& address,
+                                                         const char* setting) {
+  const Attempt attempt{address, setting};
   const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return Failed(errno, "socket", address);
+  if (fd < 0) return attempt.Failed(errno, "socket");
   auto close_fd = absl::MakeCleanup([fd] { close(fd); });
   const int on = 1;
   const int off = 0;
@@ -61,11 +69,11 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const SocketAddress& ad
   if (address.storage.ss_family == AF_INET6) {
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   }
-  if (bind(fd, address.get(), address.length) != 0) return Failed(errno, "bind", address);
-  if (listen(fd, kBacklog) != 0) return Failed(errno, "listen", address);
+  if (bind(fd, address.get(), address.length) != 0) return attempt.Failed(errno, "bind");
+  if (listen(fd, kBacklog) != 0) return attempt.Failed(errno, "listen");
   SocketAddress bound{.length = sizeof(sockaddr_storage)};
   if (getsockname(fd, bound.get(), &bound.length) != 0) {
-    return Failed(errno, "getsockname", address);
+    return attempt.Failed(errno, "getsockname");
   }
   std::move(close_fd).Cancel();
   return std::unique_ptr<Listener>(new Listener(fd, bound.port()));

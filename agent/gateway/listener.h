@@ -17,8 +17,10 @@ namespace bpa::gateway {
 
 class Listener {
  public:
-  // "[::]" takes IPv4 as well. Unavailable when the address cannot be had.
-  static absl::StatusOr<std::unique_ptr<Listener>> Open(const SocketAddress& address);
+  // "[::]" takes IPv4 as well. Unavailable when the address cannot be had; `setting` is where it
+  // comes from.
+  static absl::StatusOr<std::unique_ptr<Listener>> Open(const SocketAddress& address,
+                                                        const char* setting = "gateway.listen");
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

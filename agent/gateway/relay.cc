@@ -35,8 +35,9 @@ absl::StatusOr<std::string> Relay::Run(const Frame& request, const RelayOptions&
 absl::StatusOr<std::unique_ptr<Conversation>> Relay::Begin(const Frame& request,
                                                            absl::Time deadline) const {
   const absl::StatusOr<int> fd = Connect();
+  traffic_.Reached(fd.ok());
   if (!fd.ok()) return fd.status();
-  auto conversation = std::make_unique<Conversation>(*fd);
+  auto conversation = std::make_unique<Conversation>(*fd, request.type, traffic_);
   const absl::Status written =
       WriteFrame(*fd, request, std::min(deadline, absl::Now() + kWriteTimeout));
   // An executor that refuses without reading everything has said why before it closed: read on.

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "agent/gateway/traffic.h"
 #include "proto/frame.h"
 
 namespace bpa::gateway {
@@ -29,6 +30,8 @@ struct RelayOptions {
   std::function<bool(const std::string& ended)> on_ended = nullptr;
   // Takes the body of each page of the audit record; likewise.
   std::function<bool(const std::string& page)> on_audit = nullptr;
+  // The type of the answer whose body is wanted.
+  FrameType answer = FrameType::kReport;
 };
 
 // Where the executor may or may not have the command, for messages.
@@ -43,7 +46,9 @@ class Conversation;
 // Knows nothing of what it carries. Safe to use from several threads.
 class Relay {
  public:
-  explicit Relay(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+  // `traffic` counts what passes, and outlives this.
+  Relay(std::string socket_path, Traffic& traffic)
+      : socket_path_(std::move(socket_path)), traffic_(traffic) {}
 
   // Whether somebody may be listening: the socket file exists.
   bool ExecutorSocketExists() const;
@@ -63,6 +68,7 @@ class Relay {
   absl::StatusOr<int> Connect() const;
 
   const std::string socket_path_;
+  Traffic& traffic_;
 };
 
 }  // namespace bpa::gateway

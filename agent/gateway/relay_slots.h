@@ -9,7 +9,8 @@
 
 namespace bpa::gateway {
 
-// More are refused with RESOURCE_EXHAUSTED. The executor takes as many connections.
+// More are refused with RESOURCE_EXHAUSTED. The executor takes as many connections,
+// and one more for NodeWatch.
 inline constexpr int kMaxConcurrentRelays = 8;
 
 // Safe to use from several threads.

@@ -4,6 +4,7 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <climits>
@@ -15,11 +16,16 @@
 #include "agent/gateway/connections.h"
 #include "agent/gateway/enrollment_service.h"
 #include "agent/gateway/health.h"
+#include "agent/gateway/http_server.h"
 #include "agent/gateway/listener.h"
+#include "agent/gateway/monitoring.h"
+#include "agent/gateway/node_watch.h"
+#include "agent/gateway/reflection.h"
 #include "agent/gateway/relay.h"
 #include "agent/gateway/service.h"
 #include "agent/gateway/stage_server.h"
 #include "agent/gateway/tls.h"
+#include "agent/gateway/traffic.h"
 #include "proto/bootstrap.h"
 #include "proto/envelope.h"
 
@@ -77,6 +83,12 @@ void SetFootprint(Builder& builder) {
   builder.AddChannelArgument(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
 }
 
+std::vector<std::string> ServiceNames() {
+  return {v1::AgentService::service_full_name(), v1::EnrollmentService::service_full_name(),
+          grpc::health::v1::Health::service_full_name(),
+          grpc::reflection::v1alpha::ServerReflection::service_full_name()};
+}
+
 class RunningServer final : public Server {
  public:
   RunningServer(const Config& config, std::shared_ptr<TlsReloader> tls,
@@ -86,10 +98,19 @@ class RunningServer final : public Server {
         connections_(static_cast<size_t>(config.max_connections)),
         peers_(config.cluster, connections_, [this, &config] { return CheckEnrolled(config); }),
         enrollers_(config.cluster, connections_),
-        relay_(config.executor_socket),
-        agent_(config, *tls_, peers_, relay_, slots_, counts_),
+        relay_(config.executor_socket, traffic_),
+        watch_(relay_, {.interval = config.drift_interval}),
+        sources_{.config = config,
+                 .tls = *tls_,
+                 .relay = relay_,
+                 .traffic = traffic_,
+                 .counts = counts_,
+                 .watch = watch_,
+                 .connections = connections_},
+        agent_(sources_, peers_, slots_, counts_),
         enrollment_(enrollers_, relay_, slots_),
-        health_(peers_, relay_) {}
+        health_(peers_, [this] { return WhyNotReady(sources_).empty(); }),
+        reflection_(peers_, ServiceNames()) {}
 
   ~RunningServer() override {
     if (server_ != nullptr) server_->Shutdown();
@@ -104,6 +125,7 @@ class RunningServer final : public Server {
     builder.RegisterService(&agent_);
     builder.RegisterService(&enrollment_);
     builder.RegisterService(&health_);
+    if (config.reflection) builder.RegisterService(&reflection_);
     const StageContext context{.peers = peers_,
                                .relay = relay_,
                                .slots = slots_,
@@ -114,12 +136,32 @@ class RunningServer final : public Server {
     if (server_ == nullptr) return absl::InternalError("gRPC does not start its server");
     stage_ = std::move(stage);
     stage_->Start();
+    StartMonitoring(config);
     return absl::OkStatus();
+  }
+
+  // What goes wrong here is logged and no more: a node that is not watched can still be mended.
+  void StartMonitoring(const Config& config) {
+    traffic_.OnCommandLeft([this] { watch_.CommandLeft(); });
+    absl::Status status = watch_.Start();
+    if (status.ok() && config.metrics_listen) status = ServeHttp(config);
+    if (!status.ok()) spdlog::error("monitoring: {}", std::string(status.message()));
+  }
+
+  absl::Status ServeHttp(const Config& config) {
+    auto listener = Listener::Open(*config.metrics_listen, "gateway.metrics_listen");
+    if (!listener.ok()) return listener.status();
+    http_ = std::make_unique<HttpServer>(*std::move(listener), [this](std::string_view path) {
+      return ServeMonitoring(path, sources_);
+    });
+    return http_->Start();
   }
 
   bool ExecutorCanBeStarted() const override { return relay_.ExecutorSocketExists(); }
 
   uint16_t port() const override { return listener_->port(); }
+
+  uint16_t metrics_port() const override { return http_ == nullptr ? 0 : http_->port(); }
 
   absl::Status Run(int stop_fd, absl::Duration interval, const std::function<void()>& beat,
                    const std::function<void()>& stopping) override {
@@ -154,16 +196,21 @@ class RunningServer final : public Server {
   // Who may use an enrolled node, and who may enrol one that is not.
   const PeerCheck peers_;
   const PeerCheck enrollers_;
+  Traffic traffic_;
   const Relay relay_;
-  RelaySlots slots_;
+  NodeWatch watch_;
   CommandCounts counts_;
+  const MonitoringSources sources_;
+  RelaySlots slots_;
   AgentService agent_;
   EnrollmentService enrollment_;
   HealthService health_;
+  ReflectionService reflection_;
   std::unique_ptr<ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
   // Goes before the server, which its threads still ask for calls until that says no.
   std::unique_ptr<StageServer> stage_;
+  std::unique_ptr<HttpServer> http_;
 };
 
 }  // namespace

@@ -25,6 +25,9 @@ class Server {
   // The port listened on: for configurations that ask for port 0.
   virtual uint16_t port() const = 0;
 
+  // Of monitoring; 0 while there is none.
+  virtual uint16_t metrics_port() const = 0;
+
   // What health says: the executor's socket is there to be connected to.
   virtual bool ExecutorCanBeStarted() const = 0;
 

@@ -50,6 +50,11 @@ grpc::Status AgentService::Describe(grpc::ServerContext* context, const v1::Desc
                                     v1::DescribeResponse* response) {
   return Serve("Describe", *context, peers_, 0, [&] {
     *response = DescribeNode(config_, tls_.expires());
+    if (const NodeWatch::Seen seen = watch_.Last(); seen.status != nullptr) {
+      *response->mutable_status() = *seen.status;
+      // Monitoring still has what was seen before; people are told that it is no longer so.
+      if (!seen.last.ok()) response->mutable_status()->set_error(std::string(seen.last.message()));
+    }
     return absl::OkStatus();
   });
 }

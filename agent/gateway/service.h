@@ -8,6 +8,8 @@
 #include "agent/gateway/authorization.h"
 #include "agent/gateway/command_counts.h"
 #include "agent/gateway/config.h"
+#include "agent/gateway/monitoring.h"
+#include "agent/gateway/node_watch.h"
 #include "agent/gateway/relay.h"
 #include "agent/gateway/relay_slots.h"
 #include "agent/gateway/request.h"
@@ -20,10 +22,16 @@ namespace bpa::gateway {
 class AgentService final
     : public v1::AgentService::WithAsyncMethod_Stage<v1::AgentService::Service> {
  public:
-  // All outlive this. `tls` tells when the served certificate expires.
-  AgentService(const Config& config, const TlsReloader& tls, const PeerCheck& peers,
-               const Relay& relay, RelaySlots& slots, CommandCounts& counts)
-      : config_(config), tls_(tls), peers_(peers), relay_(relay), slots_(slots), counts_(counts) {}
+  // All outlive this, and what `sources` refers to.
+  AgentService(const MonitoringSources& sources, const PeerCheck& peers, RelaySlots& slots,
+               CommandCounts& counts)
+      : config_(sources.config),
+        tls_(sources.tls),
+        peers_(peers),
+        relay_(sources.relay),
+        slots_(slots),
+        counts_(counts),
+        watch_(sources.watch) {}
 
   grpc::Status Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                        grpc::ServerWriter<v1::ExecuteResponse>* writer) override;
@@ -51,6 +59,7 @@ class AgentService final
   const Relay& relay_;
   RelaySlots& slots_;
   CommandCounts& counts_;
+  const NodeWatch& watch_;
 };
 
 }  // namespace bpa::gateway

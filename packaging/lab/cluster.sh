@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # The lab hosts as a cluster of bpactl's; to be sourced after hosts.sh, with BPA_HOME set.
+#
+# BPA_LAB_DRIFT_INTERVAL: what agent.yaml says of it, if it is to differ from the default.
 
 : "${lab_agent_uid:?source hosts.sh first}"
 
@@ -33,6 +35,8 @@ cluster_install_bundle() {
   }
   rm -rf "$target" "$target.new"
   cp -a "$bundle" "$target.new" &&
+    sed -i "s/^gateway:\$/&${BPA_LAB_DRIFT_INTERVAL:+\\n  drift_interval: $BPA_LAB_DRIFT_INTERVAL}/" \
+      "$target.new/agent.yaml" &&
     chown -R 0:0 "$target.new" &&
     chown "$lab_agent_uid:$lab_agent_uid" "$target.new/tls/node.key" &&
     mv "$target.new" "$target"

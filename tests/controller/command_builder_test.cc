@@ -89,7 +89,9 @@ TEST_F(CommandBuilderTest, SysctlsAloneNeedNoVolumes) {
     EXPECT_EQ(role.volumes_size(), 0);
     EXPECT_EQ(role.directories_size(), 0);
     EXPECT_EQ(role.sysctls_size(), 1);
+    EXPECT_TRUE(role.partial()) << "what else was applied before stays wanted";
   }
+  EXPECT_FALSE(Build(Apply())->roles(0).partial());
   for (const v1::Target& target : command->targets()) EXPECT_EQ(target.volumes_size(), 0);
 }
 

@@ -23,6 +23,7 @@ struct FakeDisk {
   DiskContent content = DiskContent::kBlank;
   std::shared_ptr<FakeFilesystem> filesystem;  // kFilesystem
   std::string description;                     // kOther
+  std::map<uint8_t, std::string> log_pages;
   // Pauses until it is attached; it is not there before.
   int pauses_until_attached = 0;
   // What ProbeDisk and Format return instead of looking: in use, read error.
@@ -93,6 +94,8 @@ class FakeHost : public Host {
   absl::Status Format(const Disk& disk, Filesystem filesystem, const std::string& uuid,
                       bool resume_unfinished) override;
   absl::StatusOr<uint64_t> MountedFilesystemSize(const std::string& mount_point) override;
+  absl::StatusOr<FilesystemRoom> MeasureRoom(const std::string& mount_point) override;
+  absl::StatusOr<std::string> ReadLogPage(const Disk& disk, uint8_t page) override;
   absl::Status Grow(const std::string& mount_point) override;
   absl::StatusOr<Migration> PreviewMigration(const std::string& directory, const Disk& disk,
                                              Filesystem filesystem) override;

@@ -100,6 +100,29 @@ absl::StatusOr<uint64_t> FakeHost::MountedFilesystemSize(const std::string& moun
                       });
 }
 
+absl::StatusOr<FilesystemRoom> FakeHost::MeasureRoom(const std::string& mount_point) {
+  return faults_.Call(absl::StrCat("MeasureRoom ", mount_point),
+                      [&]() -> absl::StatusOr<FilesystemRoom> {
+                        const auto mounted = MountedAt(mount_point);
+                        if (mounted == nullptr) return absl::NotFoundError("not mounted");
+                        return FilesystemRoom{.bytes = mounted->bytes,
+                                              .available_bytes = mounted->bytes / 2,
+                                              .inodes = 1000,
+                                              .available_inodes = 990};
+                      });
+}
+
+absl::StatusOr<std::string> FakeHost::ReadLogPage(const Disk& disk, uint8_t page) {
+  return faults_.Call(absl::StrCat("ReadLogPage ", disk.node),
+                      [&]() -> absl::StatusOr<std::string> {
+                        const absl::StatusOr<FakeDisk*> opened = Open(disk);
+                        if (!opened.ok()) return opened.status();
+                        const auto found = (*opened)->log_pages.find(page);
+                        if (found != (*opened)->log_pages.end()) return found->second;
+                        return absl::NotFoundError(absl::StrCat(disk.node, " has no such page"));
+                      });
+}
+
 absl::Status FakeHost::Grow(const std::string& mount_point) {
   return faults_.Call(absl::StrCat("Grow ", mount_point), [&]() -> absl::Status {
     const auto mounted = MountedAt(mount_point);

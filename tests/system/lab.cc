@@ -41,6 +41,8 @@ void SetEnvironment(int hosts) {
   setenv("BPA_LAB_SUBNET", "10.89.7", 1);
   setenv("BPA_LAB_DIR", kDirectory, 1);
   setenv("BPA_LAB_BUILD", BPA_BUILD_DIR, 1);
+  // Nothing starts executors but the tests.
+  setenv("BPA_LAB_DRIFT_INTERVAL", "off", 1);
   setenv("BPA_LAB_HOSTS", std::to_string(hosts).c_str(), 1);
   setenv("BPA_HOME", HomePath().c_str(), 1);
 }

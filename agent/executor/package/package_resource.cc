@@ -135,6 +135,7 @@ absl::StatusOr<std::vector<Difference>> PackageResource::ObserveAt(const Site& s
   if (*unfinished) {
     return Replaced(absl::StrCat(Describe((*known)->tree), ", its publication not yet finished"));
   }
+  if (run_.glance) return std::vector<Difference>();
   return ObserveTree(site, owner, **known);
 }
 

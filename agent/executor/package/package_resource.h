@@ -29,6 +29,9 @@ struct PackageRun {
   // VERIFY: every byte is read again and each file that differs is named. Otherwise only what has
   // been touched since it was published.
   bool verify = false;
+  // Not even that: only whether the tree at the destination is the one that was published there,
+  // wholly. Files changed, added or removed within it are not seen: `bpactl verify` sees them.
+  bool glance = false;
   // Null when the command came without content.
   ContentSource* content = nullptr;
   // Set when the executor is to end; may be null.

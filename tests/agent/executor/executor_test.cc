@@ -347,5 +347,30 @@ TEST_F(ExecutorTest, TellsProgressInOrder) {
   EXPECT_THAT(events, testing::ElementsAre("vm.a 1/2", "vm.a 1/2", "vm.b 2/2", "vm.b 2/2"));
 }
 
+TEST_F(ExecutorTest, AcceptsNothingWhileItsJournalIsGoneAndLosesNothing) {
+  const std::string first = Sign(NewCommand(1));
+  const std::string report = Execute(first).value();
+  const std::string file = config_.state + "/journal.db";
+  std::filesystem::remove(file);
+  machine_.Set("vm.a", "moved");
+  EXPECT_THAT(Execute(Sign(NewCommand(2))),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       "nothing was changed: " + file + " was deleted"));
+  EXPECT_EQ(machine_.Get("vm.a"), "moved");
+  EXPECT_FALSE(Execute(Sign(NewCommand(3, v1::MODE_PLAN))).ok())
+      << "whose report could not be kept";
+  EXPECT_EQ(Execute(first).value(), report) << "what was accepted is still known";
+
+  executor_.reset();
+  journal_.reset();
+  EXPECT_FALSE(Journal::Open(config_.state, {config_.cluster, config_.node}).ok())
+      << "nor is a new one made after a restart";
+  std::filesystem::rename(file + ".rescued", file);
+  OpenJournal();
+  EXPECT_EQ(Execute(first).value(), report);
+  EXPECT_EQ(machine_.Get("vm.a"), "moved");
+  EXPECT_THAT(Execute(Sign(NewCommand(2))), IsOk());
+}
+
 }  // namespace
 }  // namespace bpa::executor

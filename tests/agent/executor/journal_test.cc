@@ -218,12 +218,12 @@ TEST_F(JournalTest, BringsAnOlderVersionsJournalToThisOne) {
   {
     auto database = SqliteDatabase::Open(file_);
     ASSERT_THAT(database, IsOk());
-    ASSERT_THAT(database->Execute("DROP TABLE audit; DROP TABLE audit_state;"
-                                  "DROP TABLE audit_refusals; PRAGMA user_version = 1"),
-                IsOk());
+    ASSERT_THAT(
+        database->Execute("DROP TABLE audit; DROP TABLE audit_state; DROP TABLE audit_refusals;"
+                          "DROP TABLE applied; PRAGMA user_version = 1"),
+        IsOk());
   }
   const auto journal = Open();
-  ASSERT_NE(journal, nullptr);
   EXPECT_TRUE(journal->Find(TestId(1)).value().has_value());
   EXPECT_TRUE(ReadVerifiedAudit(*journal).value().empty());
   EXPECT_THAT(journal->Finish(TestId(1), "report", Ended()), IsOk());

@@ -52,7 +52,9 @@ class Peer {
     while (true) {
       absl::StatusOr<Frame> frame = ReadFrame(fd_, absl::Now() + kPatience);
       if (!frame.ok()) return frame.status();
-      if (frame->type == FrameType::kReport) return frame->body;
+      if (frame->type == FrameType::kReport || frame->type == FrameType::kStatus) {
+        return frame->body;
+      }
       if (frame->type == FrameType::kProgress) {
         ++progress_;
         continue;
@@ -248,12 +250,12 @@ TEST_F(ServerTest, CarriesOnWhenThePeerGoesAway) {
   EXPECT_EQ(machine_.Get("vm.b"), "2");
 }
 
-TEST_F(ServerTest, TellsTheNinthConnectionThatItIsFull) {
+TEST_F(ServerTest, TellsOneConnectionTooManyThatItIsFull) {
   StartServer();
   std::vector<std::unique_ptr<Peer>> peers;
   for (size_t i = 0; i < kMaxConnections; ++i) peers.push_back(std::make_unique<Peer>(path_));
   EXPECT_THAT(Ask(FrameType::kGetReport, TestId(1)),
-              StatusIs(absl::StatusCode::kResourceExhausted, "serves 8 connections already"));
+              StatusIs(absl::StatusCode::kResourceExhausted, "serves 9 connections already"));
   ASSERT_THAT(peers[0]->Send(FrameType::kGetReport, TestId(1)), IsOk());
   EXPECT_THAT(peers[0]->Answer(), StatusIs(absl::StatusCode::kNotFound, ""));
 }
@@ -335,6 +337,22 @@ TEST_F(ServerTest, SaysWhyItCannotWork) {
               StatusIs(absl::StatusCode::kFailedPrecondition, "the journal is damaged"));
   eventfd_write(stop_, 1);
   thread.join();
+}
+
+TEST_F(ServerTest, TellsHowTheNodeIsAndLeavesAtOnceIfThatWasAll) {
+  StartServer();
+  const absl::StatusOr<std::string> answer = Ask(FrameType::kObserve, "");
+  ASSERT_THAT(answer, IsOk());
+  v1::NodeStatus status;
+  EXPECT_TRUE(status.ParseFromString(*answer));
+  EXPECT_TRUE(ended_.WaitForNotificationWithTimeout(kPatience));
+}
+
+TEST_F(ServerTest, StaysAfterACommandThoughItIsObservedMeanwhile) {
+  StartServer();
+  ASSERT_THAT(Ask(FrameType::kExecute, Sign(NewCommand(1))), IsOk());
+  ASSERT_THAT(Ask(FrameType::kObserve, ""), IsOk());
+  EXPECT_FALSE(ended_.WaitForNotificationWithTimeout(absl::Milliseconds(500)));
 }
 
 }  // namespace

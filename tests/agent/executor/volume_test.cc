@@ -362,5 +362,33 @@ TEST_F(VolumeTest, NothingLandsBeneathAVolumeThatFailed) {
   EXPECT_THAT(node_.host.Snapshot(), Not(HasSubstr("/opt/bpa")));
 }
 
+TEST_F(VolumeTest, MeasuresWhatIsMountedWhereItShouldBe) {
+  const auto measure = [&] {
+    v1::NodeStatus status;
+    const auto planned = PlanResources(node_.role, node_.target, node_.context, node_.policy,
+                                       node_.host, node_.ledger);
+    EXPECT_TRUE(planned.ok()) << planned.status();
+    if (planned.ok()) planned->at(0).resource->Measure(status);
+    return status;
+  };
+  EXPECT_TRUE(measure().volumes().empty()) << "not mounted yet";
+  ASSERT_EQ(Apply().status(), v1::RESOURCE_STATUS_CHANGED);
+  v1::NodeStatus status = measure();
+  ASSERT_EQ(status.volumes_size(), 1);
+  EXPECT_EQ(status.volumes(0).mount_point(), "/opt");
+  EXPECT_EQ(status.volumes(0).size_bytes(), node_.disk->filesystem->bytes);
+  EXPECT_FALSE(status.volumes(0).has_ebs()) << "this device keeps no statistics";
+
+  std::string page("\x10\xb5\x23\x3c\0\0\0\0\x05", 9);
+  page.resize(4096, '\0');
+  node_.disk->log_pages[0xD0] = page;
+  EXPECT_EQ(measure().volumes(0).ebs().read_ops(), 5u);
+  node_.disk->log_pages[0xD0] = std::string(4096, 'x');
+  EXPECT_FALSE(measure().volumes(0).has_ebs());
+
+  node_.host.MountForeign("server:/export", "/opt");
+  EXPECT_TRUE(measure().volumes().empty()) << "something else covers it";
+}
+
 }  // namespace
 }  // namespace bpa::executor

@@ -21,6 +21,9 @@ gateway:
   executor_socket: /run/x.sock
   max_connections: 3
   command_timeout: 90s
+  metrics_listen: "[::1]:9000"
+  drift_interval: 10m
+  reflection: true
 executor:
   whatever: [the, executor, says]
 policy:
@@ -39,6 +42,9 @@ TEST(GatewayConfigTest, ReadsItsOwnSectionAndLeavesTheOthersAlone) {
   EXPECT_EQ(config->executor_socket, "/run/x.sock");
   EXPECT_EQ(config->max_connections, 3);
   EXPECT_EQ(config->command_timeout, absl::Seconds(90));
+  EXPECT_EQ(PeerUri(config->metrics_listen.value()), "ipv6:%5B::1%5D:9000");
+  EXPECT_EQ(config->drift_interval, absl::Minutes(10));
+  EXPECT_TRUE(config->reflection);
 }
 
 TEST(GatewayConfigTest, HasDefaultsForAllButItsNames) {
@@ -49,6 +55,17 @@ TEST(GatewayConfigTest, HasDefaultsForAllButItsNames) {
   EXPECT_EQ(config->executor_socket, "/run/bpa-agent/executor.sock");
   EXPECT_EQ(config->max_connections, 64);
   EXPECT_EQ(config->command_timeout, absl::Minutes(30));
+  EXPECT_EQ(PeerUri(config->metrics_listen.value()), "ipv4:127.0.0.1:7444");
+  EXPECT_EQ(config->drift_interval, absl::Minutes(5));
+  EXPECT_FALSE(config->reflection);
+}
+
+TEST(GatewayConfigTest, SwitchesMonitoringAndObservingOff) {
+  const auto config = ParseConfig(
+      "cluster: c\nnode: n\ngateway: {metrics_listen: off, drift_interval: off}\n", "agent.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_FALSE(config->metrics_listen.has_value());
+  EXPECT_EQ(config->drift_interval, absl::InfiniteDuration());
 }
 
 struct Bad {
@@ -81,6 +98,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{NAMES "gateway: {max_connections: 4097}\n", "max_connections"},
                     Bad{NAMES "gateway: {command_timeout: 0s}\n", "command_timeout"},
                     Bad{NAMES "gateway: {command_timeout: 25h}\n", "command_timeout"},
+                    Bad{NAMES "gateway: {metrics_listen: localhost}\n", "expected 0.0.0.0:7443"},
+                    Bad{NAMES "gateway: {drift_interval: 999ms}\n", "drift_interval"},
+                    Bad{NAMES "gateway: {drift_interval: never}\n", "drift_interval"},
+                    Bad{NAMES "gateway: {reflection: maybe}\n", "reflection"},
                     Bad{NAMES "gateway: [listen]\n", "gateway"}));
 #undef NAMES
 

@@ -38,9 +38,10 @@ class RelayTest : public testing::Test {
   }
 
   absl::StatusOr<std::string> Execute(const std::string& envelope = "envelope") {
-    return Relay(socket_).Run({.type = FrameType::kExecute, .body = envelope}, Options());
+    return Relay(socket_, traffic_).Run({.type = FrameType::kExecute, .body = envelope}, Options());
   }
 
+  Traffic traffic_;
   Scratch scratch_;
   const std::string socket_ = scratch_.Path("executor.sock");
   std::unique_ptr<StandInExecutor> executor_;
@@ -192,9 +193,11 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(RelayTest, RefusesProgressWhereNoneIsExpected) {
   Executor([](int fd, const Frame&) { Send(fd, FrameType::kProgress, "progress"); });
-  const auto report = Relay(socket_).Run(
-      {.type = FrameType::kGetReport, .body = "id"},
-      {.deadline = absl::Now() + absl::Seconds(20), .cancelled = nullptr, .on_progress = nullptr});
+  const auto report = Relay(socket_, traffic_)
+                          .Run({.type = FrameType::kGetReport, .body = "id"},
+                               {.deadline = absl::Now() + absl::Seconds(20),
+                                .cancelled = nullptr,
+                                .on_progress = nullptr});
   EXPECT_EQ(report.status().code(), absl::StatusCode::kInternal);
 }
 
@@ -202,8 +205,9 @@ TEST_F(RelayTest, RefusesProgressWhereNoneIsExpected) {
 
 TEST_F(RelayTest, EndsAtItsDeadlineThoughTheExecutorIsSilent) {
   Executor([](int fd, const Frame&) { AwaitClose(fd); });
-  const auto report = Relay(socket_).Run({.type = FrameType::kExecute, .body = "envelope"},
-                                         Options(absl::Milliseconds(50)));
+  const auto report =
+      Relay(socket_, traffic_)
+          .Run({.type = FrameType::kExecute, .body = "envelope"}, Options(absl::Milliseconds(50)));
   EXPECT_EQ(report.status().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
@@ -212,8 +216,9 @@ TEST_F(RelayTest, EndsAtItsDeadlineWithinAFrame) {
     (void)send(fd, ReportFrame().data(), 3, MSG_NOSIGNAL);
     AwaitClose(fd);
   });
-  const auto report = Relay(socket_).Run({.type = FrameType::kExecute, .body = "envelope"},
-                                         Options(absl::Milliseconds(50)));
+  const auto report =
+      Relay(socket_, traffic_)
+          .Run({.type = FrameType::kExecute, .body = "envelope"}, Options(absl::Milliseconds(50)));
   EXPECT_EQ(report.status().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
@@ -240,11 +245,38 @@ TEST_F(RelayTest, EndsWhenNobodyTakesTheProgress) {
 }
 
 TEST_F(RelayTest, SeesWhetherTheSocketExists) {
-  EXPECT_FALSE(Relay(socket_).ExecutorSocketExists());
-  EXPECT_FALSE(Relay(scratch_.Write("file", "")).ExecutorSocketExists());
+  EXPECT_FALSE(Relay(socket_, traffic_).ExecutorSocketExists());
+  EXPECT_FALSE(Relay(scratch_.Write("file", ""), traffic_).ExecutorSocketExists());
   Executor([](int, const Frame&) {});
-  EXPECT_TRUE(Relay(socket_).ExecutorSocketExists());
+  EXPECT_TRUE(Relay(socket_, traffic_).ExecutorSocketExists());
   EXPECT_EQ(executor_->connections(), 0);
+}
+
+TEST_F(RelayTest, CountsWhetherTheExecutorWasReachedAndTellsWhenACommandLeft) {
+  int left = 0;
+  traffic_.OnCommandLeft([&left] { ++left; });
+  EXPECT_TRUE(traffic_.reached()) << "nothing has been tried yet";
+  EXPECT_FALSE(Execute().ok());
+  EXPECT_FALSE(traffic_.reached());
+  EXPECT_EQ(left, 0) << "it never came there";
+  Executor([](int fd, const Frame&) { Send(fd, FrameType::kReport, "report"); });
+  EXPECT_TRUE(Execute().ok());
+  EXPECT_TRUE(traffic_.reached());
+  EXPECT_EQ(left, 1);
+  EXPECT_TRUE(
+      Relay(socket_, traffic_).Run({.type = FrameType::kGetReport, .body = "id"}, Options()).ok());
+  EXPECT_EQ(left, 1) << "asking for a report changes nothing";
+}
+
+TEST_F(RelayTest, ReturnsTheAnswerThatWasAskedForAndNoOther) {
+  Executor([](int fd, const Frame&) { Send(fd, FrameType::kStatus, "status"); });
+  RelayOptions options = Options();
+  EXPECT_FALSE(
+      Relay(socket_, traffic_).Run({.type = FrameType::kObserve, .body = ""}, options).ok());
+  options.answer = FrameType::kStatus;
+  EXPECT_EQ(
+      Relay(socket_, traffic_).Run({.type = FrameType::kObserve, .body = ""}, options).value(),
+      "status");
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ ServerFixture::ServerFixture()
   config_.certificate = scratch_.Path("node.pem");
   config_.key = scratch_.Path("node.key");
   config_.executor_socket = scratch_.Path("executor.sock");
+  config_.drift_interval = absl::InfiniteDuration();
   WriteNode(Issue(NodeSubject(), &authority_));
 }
 

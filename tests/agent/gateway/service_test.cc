@@ -288,6 +288,8 @@ TEST_F(ServiceTest, IsHealthyWhileTheExecutorsSocketExists) {
     EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
   }
   EXPECT_EQ(executor_->connections(), 0);
+  ASSERT_TRUE(Health("grpc.health.v1.Health", &response).ok());
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING) << "this service itself";
   EXPECT_EQ(Health("bpa.v1.Other", &response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 

@@ -89,4 +89,8 @@ absl::StatusOr<std::vector<Difference>> PackageMachine::Observe(const v1::Packag
   return PackageResource(package, PackageRun{.verify = verify}, host).Observe();
 }
 
+absl::StatusOr<std::vector<Difference>> PackageMachine::Glance(const v1::Package& package) {
+  return PackageResource(package, PackageRun{.glance = true}, host).Observe();
+}
+
 }  // namespace bpa::executor

@@ -41,6 +41,8 @@ class PackageMachine {
   absl::Status Apply(const v1::Package& package, PackageRun run);
   absl::Status Stage(const std::string& label);
   absl::StatusOr<std::vector<Difference>> Observe(const v1::Package& package, bool verify = false);
+  // For looking often: PackageRun::glance.
+  absl::StatusOr<std::vector<Difference>> Glance(const v1::Package& package);
 
   LinuxHost host;
 

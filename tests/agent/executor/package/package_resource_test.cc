@@ -68,6 +68,22 @@ TEST_P(PackageTest, ShowsWhatWillBePublishedAndThenNothing) {
   EXPECT_THAT(next->at(0).after, testing::StartsWith("8.2 ("));
 }
 
+TEST_P(PackageTest, TellsAtAGlanceWhichTreeIsPublishedWithoutReadingIt) {
+  MakeTree(machine_);
+  const v1::Package package = machine_.Package("8.1");
+  EXPECT_EQ(machine_.Glance(package)->at(0).before, "nothing");
+  ASSERT_THAT(machine_.Apply(package, machine_.Source().get()), IsOk());
+  EXPECT_THAT(machine_.Glance(package).value(), IsEmpty());
+  WriteFile(machine_.destination() + "/none", "touched");
+  EXPECT_THAT(machine_.Glance(package).value(), IsEmpty()) << "that takes a verify";
+  WriteFile(machine_.In("none"), "next");
+  EXPECT_THAT(machine_.Glance(machine_.Package("8.2"))->at(0).before, testing::StartsWith("8.1 ("));
+  fs::remove_all(machine_.destination());
+  EXPECT_EQ(machine_.Glance(package)->at(0).before, "nothing");
+  fs::create_directory(machine_.destination());
+  EXPECT_THAT(machine_.Glance(package)->at(0).before, testing::HasSubstr("not published by"));
+}
+
 TEST_P(PackageTest, AsksOnlyForWhatChangedAlsoAfterMovesAndInsertions) {
   MakeTree(machine_);
   ASSERT_THAT(machine_.Stage("8.1"), IsOk());
