@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/exit_code.h"
 #include "controller/interrupt.h"
+#include "controller/journal_lines.h"
 #include "controller/progress.h"
 
 namespace bpa::controller {
@@ -106,6 +107,7 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
                  recorder.Watch(progress.Observer()), interrupt.stop());
   progress.Clear();
   EndRecord(FleetExitCode(result.nodes), &recorder);
+  TellJournal(command.command, result.nodes);
   result.interrupted = interrupt.stop();
   return result;
 }
