@@ -9,6 +9,7 @@
 #include "controller/exit_code.h"
 #include "controller/expiry_hint.h"
 #include "controller/interrupt.h"
+#include "controller/journal_lines.h"
 #include "controller/progress.h"
 
 namespace bpa::controller {
@@ -107,6 +108,7 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
                  recorder.Watch(progress.Observer()), interrupt.stop());
   progress.Clear();
   EndRecord(FleetExitCode(result.nodes), &recorder);
+  TellJournal(command.command, result.nodes);
   if (!global_->json()) global_->err << ExpiryHints(home_, nodes, absl::Now());
   result.interrupted = interrupt.stop();
   return result;

@@ -17,7 +17,7 @@ namespace {
 absl::Status Serve(const Config& config) {
   absl::StatusOr<Sockets> sockets = TakeSockets(config);
   if (!sockets.ok()) return sockets.status();
-  const std::unique_ptr<spdlog::logger> log = MakeLog();
+  const std::shared_ptr<spdlog::logger> log = MakeLog(config);
   absl::StatusOr<Belongings> own = OpenBelongings(config);
   std::unique_ptr<RequestHandler> handler;
   LinuxHost host;

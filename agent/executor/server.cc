@@ -15,7 +15,10 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "proto/journal_sink.h"
+#include "proto/log_event.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::executor {
@@ -29,6 +32,8 @@ std::string OneLine(const absl::Status& status) {
 
 // Long enough for whoever asked at the same moment.
 constexpr absl::Duration kStayAfterObserving = absl::Milliseconds(200);
+
+std::string OrDash(const std::string& value) { return value.empty() ? "-" : value; }
 
 // Errors of a connection that was gone before it was accepted, or of a passing shortage.
 bool IsPassing(int error) {
@@ -189,15 +194,21 @@ void Server::StopAndJoinAll() {
 
 void Server::LogRequest(const RequestSummary& summary, const absl::Status& told,
                         absl::Duration took) {
-  if (!summary.audit.ok()) log_.error("audit record: {}", OneLine(summary.audit));
+  if (!summary.audit.ok()) {
+    Log(log_, {.severity = Severity::kError,
+               .message_id = kAuditBrokenId,
+               .message = absl::StrCat("audit record: ", OneLine(summary.audit)),
+               .fields = {}});
+  }
+  LogEvent event = summary.ended ? CommandEvent(*summary.ended) : LogEvent();
+  // A peer that could not be told is nothing of the command's.
+  if (!told.ok()) event.severity = std::min(event.severity, Severity::kWarning);
   const std::string answer = told.ok() ? summary.answer : absl::StrCat("refused: ", OneLine(told));
-  log_.log(told.ok() ? spdlog::level::info : spdlog::level::warn,
-           "command={} mode={} operator={} signers={} took_ms={:.1f} {}",
-           summary.command_id.empty() ? "-" : summary.command_id,
-           summary.mode.empty() ? "-" : summary.mode,
-           summary.operator_name.empty() ? "-" : absl::Utf8SafeCEscape(summary.operator_name),
-           summary.signers.empty() ? "-" : summary.signers, absl::ToDoubleMilliseconds(took),
-           answer);
+  event.message = absl::StrFormat(
+      "command=%s mode=%s operator=%s signers=%s took_ms=%.1f %s", OrDash(summary.command_id),
+      OrDash(summary.mode), OrDash(absl::Utf8SafeCEscape(summary.operator_name)),
+      OrDash(summary.signers), absl::ToDoubleMilliseconds(took), answer);
+  Log(log_, event);
 }
 
 }  // namespace bpa::executor

@@ -12,10 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "agent/executor/peer_check.h"
 #include "agent/executor/report.h"
+#include "proto/journal_sink.h"
 #include "proto/trusted_file.h"
 #include "proto/verifier.h"
-#include "spdlog/pattern_formatter.h"
-#include "spdlog/sinks/stdout_sinks.h"
 
 namespace bpa::executor {
 namespace {
@@ -88,12 +87,9 @@ absl::Status CheckSurroundings(const Config& config) {
   return LoadReportKey(config.report_key).status();
 }
 
-std::unique_ptr<spdlog::logger> MakeLog() {
-  auto log = std::make_unique<spdlog::logger>("bpa-executor",
-                                              std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  log->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v",
-                                                                 spdlog::pattern_time_type::utc));
-  return log;
+std::shared_ptr<spdlog::logger> MakeLog(const Config& config) {
+  return MakeLogger({.program = "bpa-executor", .node = config.node},
+                    "%Y-%m-%dT%H:%M:%S.%eZ %l %v");
 }
 
 ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config,

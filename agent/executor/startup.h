@@ -39,8 +39,9 @@ absl::StatusOr<Belongings> OpenBelongings(const Config& config);
 // that is unreadable, loose or empty, a report key that is missing or loose. Changes nothing.
 absl::Status CheckSurroundings(const Config& config);
 
-// To standard error: the service manager's journal.
-std::unique_ptr<spdlog::logger> MakeLog();
+// To the system's journal, with fields, where the service manager connects standard error to it;
+// else as lines to standard error.
+std::shared_ptr<spdlog::logger> MakeLog(const Config& config);
 
 // Whom to serve and for how long; beats twice as often as the service manager's watchdog asks.
 // `own` is what OpenBelongings said: where it failed the executor leaves as soon as nobody is

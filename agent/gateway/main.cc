@@ -1,5 +1,4 @@
 // bpa-gateway: the agent's side that is on the network, without privilege.
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +9,7 @@
 #include "agent/gateway/process.h"
 #include "agent/gateway/server.h"
 #include "agent/gateway/tls.h"
+#include "proto/journal_sink.h"
 
 namespace bpa::gateway {
 namespace {
@@ -20,6 +20,7 @@ absl::Status Run(const std::string& config_path, bool check_only) {
   if (!config.ok()) return config.status();
   if (check_only) return absl::OkStatus();
   if (absl::Status s = RequireTls13(); !s.ok()) return s;
+  spdlog::set_default_logger(MakeLogger({.program = "bpa-gateway", .node = config->node}, "%l %v"));
   const auto stop = MakeStopDescriptor();
   if (!stop.ok()) return stop.status();
   const auto server = Server::Start(*config);
@@ -41,8 +42,6 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "bpa-gateway " BPA_VERSION);
   CLI11_PARSE(app, argc, argv);
 
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("bpa-gateway"));
-  spdlog::set_pattern("%l %v");
   const absl::Status status = bpa::gateway::Run(config, check_only);
   if (!status.ok()) {
     std::cerr << "bpa-gateway: " << status.message() << '\n';

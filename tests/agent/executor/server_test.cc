@@ -18,8 +18,10 @@
 #include "agent/executor/node_identity.h"
 #include "gtest/gtest.h"
 #include "proto/frame.h"
+#include "proto/journal_sink.h"
 #include "spdlog/sinks/ostream_sink.h"
 #include "tests/agent/executor/node.h"
+#include "tests/journal_receiver.h"
 
 namespace bpa::executor {
 namespace {
@@ -146,9 +148,9 @@ TEST_F(ServerTest, AnswersACommandWithProgressAndASignedReport) {
   EXPECT_EQ(peer.ended()->outcome(), v1::OUTCOME_SUCCEEDED);
   EXPECT_EQ(Ask(FrameType::kGetReport, TestId(1)).value(), *report);
   StopServer();
-  EXPECT_THAT(log_text_.str(), testing::HasSubstr("command=" + TestId(1) +
-                                                  " mode=apply operator=alice@bastion "
-                                                  "signers=alice took_ms="));
+  EXPECT_THAT(log_text_.str(), ::testing::HasSubstr("command=" + TestId(1) +
+                                                    " mode=apply operator=alice@bastion "
+                                                    "signers=alice took_ms="));
 }
 
 TEST_F(ServerTest, PassesRefusalsOnAndLogsThemOnOneLine) {
@@ -198,6 +200,31 @@ TEST_F(ServerTest, SendsTheAuditRecordInPagesAndThenItsHead) {
   ASSERT_THAT(last, IsOk());
   EXPECT_EQ(last->type, FrameType::kReport);
   EXPECT_EQ(DecodeEnvelope(last->body)->payload_type, kAuditHeadPayloadType);
+}
+
+TEST_F(ServerTest, TellsTheJournalOfACommandInFieldsThatNobodyForges) {
+  const testing::JournalReceiver journal(directory_ / "journal");
+  log_.sinks() = {std::make_shared<JournalSink>(
+      LogOrigin{.program = "bpa-executor", .node = "node-1"}, journal.path())};
+  StartServer();
+  v1::Command hostile = NewCommand(2);
+  hostile.set_operator_name("eve\nBPA_RESULT=succeeded");
+  EXPECT_FALSE(Ask(FrameType::kExecute, Sign(hostile)).ok());
+  ASSERT_THAT(Ask(FrameType::kExecute, Sign(NewCommand(1))), IsOk());
+  StopServer();
+  auto fields = journal.Next();
+  EXPECT_EQ(fields.at("BPA_RESULT"), "refused");
+  EXPECT_EQ(fields.at("BPA_REFUSAL"), "malformed");
+  EXPECT_EQ(fields.at("MESSAGE").find('\n'), std::string::npos);
+  fields = journal.Next();
+  EXPECT_EQ(fields.at("BPA_COMMAND_ID"), TestId(1));
+  EXPECT_EQ(fields.at("BPA_OPERATOR"), "alice@bastion");
+  EXPECT_EQ(fields.at("BPA_SIGNERS"), "alice");
+  EXPECT_EQ(fields.at("BPA_MODE"), "apply");
+  EXPECT_EQ(fields.at("BPA_NODE"), "node-1");
+  EXPECT_EQ(fields.at("BPA_RESULT"), "succeeded");
+  EXPECT_THAT(fields.at("MESSAGE"), ::testing::HasSubstr("operator=alice@bastion signers=alice "));
+  EXPECT_TRUE(journal.Next().empty());
 }
 
 TEST_F(ServerTest, RefusesAPeerThatIsNotTheGatewayWithoutReadingIt) {
