@@ -23,6 +23,13 @@ command -v rpmbuild >/dev/null || {
 cmake --preset "$preset"
 cmake --build "build/$preset" --target shipped
 rm -rf "$output"
-cpack --config "build/$preset/CPackConfig.cmake" -G "DEB;RPM" -B "$PWD/$output"
-rm -rf "$output/_CPack_Packages"
+# Side by side: compressing is most of the work.
+running=()
+for format in DEB RPM; do
+  cpack --config "build/$preset/CPackConfig.cmake" -G "$format" -B "$PWD/$output/$format" &
+  running+=($!)
+done
+for job in "${running[@]}"; do wait "$job"; done
+mv "$output"/DEB/*.deb "$output"/RPM/*.rpm "$output"
+rm -rf "${output:?}"/{DEB,RPM}
 ls -l "$output"

@@ -68,6 +68,10 @@ configure() {
     node-1=127.0.0.1,role=bpa-node-1,volume=vol-0123456789abcdef0
   in_root sh -c 'cp -rT /root/.bpa/nodes/node-1/agent /etc/bpa-agent &&
     sed -i "s/^executor:/executor:\n  idle_timeout: 1h/" /etc/bpa-agent/agent.yaml &&
+    # The executor stays until it is told to go, and is not woken by looks for drift.
+    if grep -q drift_interval /usr/share/doc/bpa-agent/examples/agent.yaml; then
+      sed -i "s/^gateway:/gateway:\n  drift_interval: off/" /etc/bpa-agent/agent.yaml
+    fi &&
     systemd-tmpfiles --create bpa-agent.conf && systemctl start bpa-gateway.service' ||
     fail "the gateway does not start: $(in_root journalctl -u bpa-gateway -n 20)"
 }
