@@ -17,8 +17,8 @@ build=(
 lab=(attr e2fsprogs iproute2 openssl procps systemd util-linux mount xfsprogs)
 packages=(rpm)
 tests=(
-  ansible clang clang-format clang-tidy git libclang-rt-14-dev lintian mandoc openssh-client
-  openssh-server prometheus rpmlint rsync python3 shellcheck
+  ansible chromium clang clang-format clang-tidy git libclang-rt-14-dev lintian mandoc
+  openssh-client openssh-server prometheus rpmlint rsync python3 shellcheck
 )
 # `dbus` and `arch-test` besides QEMU: a private bus, and what mmdebstrap asks.
 guest=(

@@ -39,6 +39,9 @@ class Resource {
   virtual absl::StatusOr<std::vector<Difference>> Observe() = 0;
   // Removes all differences. Stops at the first failure; safe to call again.
   virtual absl::Status Converge() = 0;
+  // Makes durable what Converge left for a later flush, of this resource and of every other of its
+  // kind on the same filesystem. Called before a report says that they were changed.
+  virtual absl::Status Settle() { return absl::OkStatus(); }
   // Adds to what monitoring is told, beyond differences. What cannot be told is left out.
   virtual void Measure(v1::NodeStatus& /*status*/) {}
   // Where what takes long tells how far it is, from the calling thread.

@@ -77,9 +77,10 @@ bool NodeWatch::AwaitTurn() {
 
 void NodeWatch::Look() {
   const absl::StatusOr<v1::NodeStatus> status = Parse(relay_.Run(
-      {.type = FrameType::kObserve, .body = ""}, {.deadline = absl::Now() + times_.timeout,
-                                                  .cancelled = [this] { return stopping_.load(); },
-                                                  .answer = FrameType::kStatus}));
+      {.type = FrameType::kObserve, .body = ""},
+      {.deadline = absl::Now() + times_.timeout, .answer = FrameType::kStatus, .cancelled = [this] {
+         return stopping_.load();
+       }}));
   // Busy: what was seen stays, and the command's end brings the next look.
   const bool busy = absl::IsAborted(status.status());
   const absl::MutexLock lock(&mutex_);

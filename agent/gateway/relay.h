@@ -30,8 +30,6 @@ struct RelayOptions {
   std::function<bool(const std::string& ended)> on_ended = nullptr;
   // Takes the body of each page of the audit record; likewise.
   std::function<bool(const std::string& page)> on_audit = nullptr;
-  // The type of the answer whose body is wanted.
-  FrameType answer = FrameType::kReport;
 };
 
 // Where the executor may or may not have the command, for messages.
