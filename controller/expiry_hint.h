@@ -11,8 +11,8 @@
 
 namespace bpa::controller {
 
-// A line for each certificate, of `nodes` and of bpactl itself, that ends within kRenewBefore as far
-// as the home knows; empty if none does. Asks nobody, and leaves out what cannot be read.
+// A line for each certificate, of `nodes` and of bpactl itself, that ends within kRenewBefore as
+// far as the home knows; empty if none does. Asks nobody, and leaves out what cannot be read.
 std::string ExpiryHints(const Home& home, const std::vector<Node>& nodes, absl::Time now);
 
 }  // namespace bpa::controller
