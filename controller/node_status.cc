@@ -1,6 +1,7 @@
 #include "controller/node_status.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/ascii.h"
@@ -31,8 +32,8 @@ int CountDrift(const v1::NodeStatus& status, v1::Drift drift) {
 int PercentOf(uint64_t whole, uint64_t available) {
   if (whole == 0) return -1;
   const uint64_t used = whole - std::min(whole, available);
-  // Rounded up: nothing is full before it is.
-  return static_cast<int>(static_cast<double>(used) / static_cast<double>(whole) * 100 + 0.5);
+  return static_cast<int>(
+      std::lround(static_cast<double>(used) / static_cast<double>(whole) * 100));
 }
 
 std::string VolumeRemark(const v1::VolumeUsage& volume) {

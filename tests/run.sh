@@ -122,9 +122,9 @@ if wants lint; then start_clang_tidy; fi
 if wants unit; then
   run "tests release" ctest --test-dir build/release --output-on-failure -j "$jobs" -LE 'system|packages'
 fi
+if wants packages || wants vm; then run "build packages" packaging/build-packages.sh; fi
 if wants packages; then
-  run "build packages" packaging/build-packages.sh &&
-    run "tests packages" ctest --test-dir build/release --output-on-failure -L packages
+  run "tests packages" ctest --test-dir build/release --output-on-failure -L packages
 fi
 if wants system; then
   run "tests system" ctest --test-dir build/release --output-on-failure -L system

@@ -71,10 +71,14 @@ HttpResponse Ready(const MonitoringSources& sources) {
 
 std::vector<std::string> WhyNotReady(const MonitoringSources& sources) {
   std::vector<std::string> reasons;
+  if (!sources.tls.enrolled()) {
+    reasons.push_back(
+        absl::StrCat("this node is not enrolled yet: bpactl enroll ", sources.config.node));
+  }
   if (sources.tls.expires() <= absl::Now()) {
     reasons.push_back(absl::StrCat(sources.config.certificate, ": expired ",
                                    absl::FormatTime(sources.tls.expires(), absl::UTCTimeZone()),
-                                   ": install a new certificate"));
+                                   ": `bpactl renew` on the bastion"));
   }
   if (!sources.relay.ExecutorSocketExists()) {
     reasons.push_back(

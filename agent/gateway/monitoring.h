@@ -28,10 +28,10 @@ struct MonitoringSources {
   Connections& connections;
 };
 
-// Why this node cannot take commands, in words; empty when it can: its certificate has not expired,
-// the executor's socket is there, and the executor did not answer the last look with an error (a
-// damaged journal, say). Does not connect to the executor, which would start it. Drift does not
-// make a node unready: an apply is what removes it.
+// Why this node cannot take commands, in words; empty when it can: it is enrolled, its certificate
+// has not expired, the executor's socket is there, and the executor did not answer the last look
+// with an error (a damaged journal, say). Does not connect to the executor, which would start it.
+// Drift does not make a node unready: an apply is what removes it.
 std::vector<std::string> WhyNotReady(const MonitoringSources& sources);
 
 // In Prometheus' text format.

@@ -31,13 +31,13 @@ absl::Status Recorder::Begin(const std::string& id, std::string_view envelope,
 }
 
 FleetObserver Recorder::Watch(FleetObserver observer) {
-  FleetObserver both = observer;
-  both.started = [this, started = observer.started](const std::string& node) {
+  FleetObserver both{.progressed = std::move(observer.progressed)};
+  both.started = [this, started = std::move(observer.started)](const std::string& node) {
     sent_at_[node] = absl::Now();
     Append({.kind = RunEvent::Kind::kSent, .at = sent_at_[node], .node = {.node = node}});
     if (started) started(node);
   };
-  both.finished = [this, finished = observer.finished](const NodeResult& result) {
+  both.finished = [this, finished = std::move(observer.finished)](const NodeResult& result) {
     const auto sent = sent_at_.find(result.node);
     const absl::Time sent_at = sent == sent_at_.end() ? absl::InfinitePast() : sent->second;
     Append({.kind = RunEvent::Kind::kEnded, .at = absl::Now(), .node = ToNodeRun(result, sent_at)});

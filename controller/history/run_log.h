@@ -9,7 +9,7 @@
 //                         "counts": {"ok", "changed", "would_change", "failed", "skipped"}}
 //   {"event": "finished", "at", "exit_code"}
 //
-// Times are in RFC 3339, UTC. About 80 bytes, and 350 for each node.
+// Times are in RFC 3339, UTC. About 150 bytes, and 350 for each node.
 #ifndef BPA_CONTROLLER_HISTORY_RUN_LOG_H_
 #define BPA_CONTROLLER_HISTORY_RUN_LOG_H_
 

@@ -116,7 +116,8 @@ TEST_F(CertificatesTest, LeafsLastAYearAndCannotSignOthers) {
 }
 
 TEST_F(CertificatesTest, ANodesCertificateIsValidByBothClocks) {
-  const Node node{.name = "node-1", .address = "10.0.1.11:7443", .role = "", .volumes = {}};
+  const controller::Node node{
+      .name = "node-1", .address = "10.0.1.11:7443", .role = "", .volumes = {}};
   for (const absl::Duration offset : {-absl::Hours(72), absl::Hours(72)}) {
     WriteFile(scratch_ / "node.pem",
               *IssueNodeCertificate(authority_, leaf_key_.public_key(), "bpa-prod", node,

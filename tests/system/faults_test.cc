@@ -135,6 +135,9 @@ INSTANTIATE_TEST_SUITE_P(
                 role.mutable_volumes(0)->set_format_if_blank(false);
               },
               "true", "true", "is blank"},
+        Fault{"AMalformedFstab", OnlyVolume,
+              "cp -a /etc/fstab /run/fstab; printf '\nLABEL=data\n' >> /etc/fstab",
+              "cp -a /run/fstab /etc/fstab", "is malformed"},
         Fault{"SomebodyElsesFstabEntry", OnlyVolume,
               "cp -a /etc/fstab /run/fstab; printf '\\n/dev/sdz /opt ext4 defaults 0 0\\n' >> "
               "/etc/fstab",

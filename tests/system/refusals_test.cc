@@ -228,6 +228,13 @@ TEST_F(RefusalTest, AnActThatThePolicyDoesNotAllow) {
                     [&] { ExpectRefused(Apply(), Code::PERMISSION_DENIED, "apply"); });
 }
 
+TEST_F(RefusalTest, AResetThatThePolicyDoesNotAllow) {
+  v1::Command command = Apply();
+  command.set_reset_directories(true);
+  WithConfiguration("s/allow: .*/allow: [apply, format, migrate, grow]/",
+                    [&] { ExpectRefused(command, Code::PERMISSION_DENIED, "reset"); });
+}
+
 TEST_F(RefusalTest, AListOverItsLimit) {
   v1::Command command = Apply();
   for (int i = 0; i < 300; ++i) {

@@ -26,10 +26,12 @@ for pattern in 'grpc_' '_ZN4grpc' 'SSL_new' 'SSL_read' 'SSL_connect' 'ares_init'
   if grep -q -E "^${pattern}" <<<"$symbols"; then fail "the executor contains $pattern"; fi
 done
 
+# But for the journal, which reads back what it wrote itself once a command was verified.
 parsers=$(grep -rnE 'Parse(Partial)?From|MergeFrom(String|Array|Coded)' \
-  "$source_dir/agent/executor" --include='*.cc' --include='*.h')
+  "$source_dir/agent/executor" --include='*.cc' --include='*.h' |
+  grep -vE '/journal\.cc:.*found->(role|target)\.ParseFromString\(row\.Bytes')
 if [ "$(wc -l <<<"$parsers")" -ne 1 ] || ! grep -q '/command\.cc:.*ParseFromString' <<<"$parsers"; then
-  fail "exactly one ParseFromString is allowed in agent/executor, in command.cc; found:"$'\n'"$parsers"
+  fail "exactly one ParseFromString is allowed in agent/executor, in command.cc, beside the journal; found:"$'\n'"$parsers"
 fi
 
 lines=$(wc -l <"$source_dir/agent/executor/main.cc")
