@@ -40,7 +40,7 @@ absl::Status ReadPoint(const SqliteStatement& row, int column, AuditPoint& point
 
 }  // namespace
 
-AuditLog::AuditLog(NodeName node, AuditLimits limits)
+AuditLog::AuditLog(const NodeName& node, AuditLimits limits)
     : limits_(limits), start_(AuditChainStart(node.cluster, node.node)) {}
 
 absl::StatusOr<AuditLog::State> AuditLog::Load(SqliteDatabase& database) const {

@@ -44,7 +44,7 @@ struct AuditPart {
 class AuditLog {
  public:
   // `database` must outlive every call.
-  AuditLog(NodeName node, AuditLimits limits);
+  AuditLog(const NodeName& node, AuditLimits limits);
 
   absl::Status Append(SqliteDatabase& database, const v1::AuditRecord& record);
   // Gives it an entry, or counts it.

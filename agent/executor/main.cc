@@ -28,7 +28,7 @@ absl::Status Serve(const Config& config) {
     log->error("{}", std::string(own.status().message()));
     handler = std::make_unique<RefusingHandler>(own.status());
   }
-  NodeIdentity identity(config, absl::Now);
+  NodeIdentity identity(config, absl::Now, MakeAuditWriter(own));
   Server server(sockets->listener, sockets->stop, {.commands = *handler, .identity = identity},
                 MakeServerOptions(*sockets, config, own.status()), *log);
   NotifyReady();

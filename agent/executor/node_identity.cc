@@ -129,8 +129,29 @@ absl::StatusOr<NodeIdentity::Offer> NodeIdentity::TakeOffer() {
       "Run `bpactl enroll` again");
 }
 
+absl::Status NodeIdentity::Record(v1::AuditRecord record) const {
+  if (!audit_) return absl::OkStatus();
+  record.set_at_unix_millis(absl::ToUnixMillis(clock_()));
+  record.set_agent_version(BPA_VERSION);
+  return audit_(record);
+}
+
 absl::Status NodeIdentity::CompleteEnrollment(std::string_view body) {
   const std::lock_guard lock(mutex_);
+  absl::Status completed = Complete(body);
+  if (absl::IsUnauthenticated(completed)) {
+    v1::AuditRecord refused;
+    refused.set_event(v1::AUDIT_EVENT_REFUSED);
+    refused.set_refusal(v1::REFUSAL_REASON_SIGNATURE);
+    refused.set_message(absl::StrCat("enrolment: ", completed.message()));
+    // Refused it stays, on record or not.
+    (void)Record(refused);
+  }
+  return completed;
+}
+
+// With mutex_ held.
+absl::Status NodeIdentity::Complete(std::string_view body) {
   const absl::StatusOr<Offer> offer = TakeOffer();
   if (!offer.ok()) return offer.status();
   if (body.size() <= kProofBytes) return absl::InvalidArgumentError("no proof and certificate");
@@ -145,7 +166,12 @@ absl::Status NodeIdentity::CompleteEnrollment(std::string_view body) {
   }
   const absl::StatusOr<CertificateCheck> check = WhatFits();
   if (!check.ok()) return check.status();
-  if (absl::Status s = CheckNodeCertificate(certificate, *check).status(); !s.ok()) return s;
+  const absl::StatusOr<Validity> validity = CheckNodeCertificate(certificate, *check);
+  if (!validity.ok()) return validity.status();
+  v1::AuditRecord enrolled;
+  enrolled.set_event(v1::AUDIT_EVENT_ENROLLED);
+  enrolled.set_message(absl::StrCat("certificate until ", absl::FormatTime(validity->until)));
+  if (absl::Status s = Record(enrolled); !s.ok()) return s;
   if (absl::Status s = ReplaceCertificate(std::string(certificate)); !s.ok()) return s;
   return RemoveFileDurably(config_.join_secret);
 }
@@ -203,6 +229,11 @@ absl::Status NodeIdentity::InstallCertificate(std::string_view envelope, Request
                      "before ",
                      absl::FormatTime(before->until), ": make a newer one with `bpactl renew`"));
   }
+  v1::AuditRecord installed;
+  installed.set_event(v1::AUDIT_EVENT_CERTIFICATE_INSTALLED);
+  installed.set_message(absl::StrCat("certificate until ", absl::FormatTime(validity->until)));
+  for (const std::string& signer : payload->signers()) installed.add_signers(signer);
+  if (absl::Status s = Record(installed); !s.ok()) return s;
   return ReplaceCertificate(payload->bytes());
 }
 

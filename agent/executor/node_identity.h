@@ -14,16 +14,21 @@
 #include "agent/executor/config.h"
 #include "agent/executor/identity_handler.h"
 #include "agent/executor/node_certificate.h"
+#include "bpa/v1/audit.pb.h"
 #include "proto/enrollment_proof.h"
 
 namespace bpa::executor {
 
+// Adds to the node's audit record; a failure keeps what it tells of from being done.
+using AuditWriter = std::function<absl::Status(const v1::AuditRecord&)>;
+
 // Reads its files anew for each request; an offer lives in memory, and dies with the process.
 class NodeIdentity : public IdentityHandler {
  public:
-  // `config` must outlive it.
-  NodeIdentity(const Config& config, std::function<absl::Time()> clock)
-      : config_(config), clock_(std::move(clock)) {}
+  // `config` must outlive it. `audit` may be empty: a node whose journal cannot be opened can still
+  // be given a certificate, and only the log tells of it.
+  NodeIdentity(const Config& config, std::function<absl::Time()> clock, AuditWriter audit = nullptr)
+      : config_(config), clock_(std::move(clock)), audit_(std::move(audit)) {}
 
   // FailedPrecondition: enrolled already, no join secret, no keys.
   absl::StatusOr<std::string> BeginEnrollment(std::string_view nonce) override;
@@ -45,11 +50,15 @@ class NodeIdentity : public IdentityHandler {
   absl::StatusOr<std::string> ReadJoinSecret() const;
   absl::StatusOr<EnrollmentFacts> MakeFacts(std::string_view nonce) const;
   absl::StatusOr<Offer> TakeOffer();
+  absl::Status Complete(std::string_view body);
+  // `record` lacks only time and version.
+  absl::Status Record(v1::AuditRecord record) const;
   absl::StatusOr<CertificateCheck> WhatFits() const;
   absl::Status ReplaceCertificate(const std::string& pem) const;
 
   const Config& config_;
   const std::function<absl::Time()> clock_;
+  const AuditWriter audit_;
   std::mutex mutex_;
   std::optional<Offer> offer_;  // guarded by mutex_
 };

@@ -72,6 +72,11 @@ absl::StatusOr<Belongings> OpenBelongings(const Config& config) {
                     .signer = ReportSigner(*std::move(key), config.cluster, config.node)};
 }
 
+AuditWriter MakeAuditWriter(const absl::StatusOr<Belongings>& own) {
+  if (!own.ok()) return nullptr;
+  return [&own](const v1::AuditRecord& record) { return own->journal->Audit(record); };
+}
+
 absl::Status CheckSurroundings(const Config& config) {
   if (absl::StatusOr<uid_t> uid = ResolveGatewayUser(config.gateway_user); !uid.ok()) {
     return uid.status();

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "agent/executor/config.h"
 #include "agent/executor/journal.h"
+#include "agent/executor/node_identity.h"
 #include "agent/executor/report.h"
 #include "agent/executor/server.h"
 #include "spdlog/logger.h"
@@ -34,6 +35,9 @@ struct Belongings {
   ReportSigner signer;
 };
 absl::StatusOr<Belongings> OpenBelongings(const Config& config);
+
+// Writes to the journal of `own`, which must outlive it; empty without one.
+AuditWriter MakeAuditWriter(const absl::StatusOr<Belongings>& own);
 
 // What would keep the executor from serving: the first of an unknown gateway user, a trust store
 // that is unreadable, loose or empty, a report key that is missing or loose. Changes nothing.

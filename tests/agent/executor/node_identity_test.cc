@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bpa/v1/enrollment.pb.h"
@@ -122,7 +123,13 @@ class NodeIdentityTest : public testing::Test {
   const std::string nonce_ = RandomBytes(kNonceBytes);
   EnrollmentFacts facts_;
   std::string proof_;
-  NodeIdentity identity_{config_, [this] { return now_; }};
+  std::vector<v1::AuditRecord> audited_;
+  absl::Status audit_status_;
+  NodeIdentity identity_{config_, [this] { return now_; },
+                         [this](const v1::AuditRecord& record) {
+                           if (audit_status_.ok()) audited_.push_back(record);
+                           return audit_status_;
+                         }};
 };
 
 TEST_F(NodeIdentityTest, ProvesItsSecretOverAllThatItOffers) {
@@ -253,6 +260,29 @@ TEST_F(NodeIdentityTest, InstallsALaterCertificateThatATrustedSignerSigned) {
   EXPECT_EQ(ReadFile(config_.certificate), later);
   // Sent again after a lost answer.
   EXPECT_THAT(Install(later, signer_), IsOk());
+}
+
+TEST_F(NodeIdentityTest, RecordsEnrolmentRenewalAndAProofThatWasWrong) {
+  ASSERT_THAT(Begin(), IsOk());
+  EXPECT_THAT(identity_.CompleteEnrollment(std::string(kProofBytes, 'x') + Issue(authority_)),
+              StatusIs(absl::StatusCode::kUnauthenticated));
+  Enrol();
+  ASSERT_THAT(Install(Later(), signer_), IsOk());
+  ASSERT_EQ(audited_.size(), 3u);
+  EXPECT_EQ(audited_[0].event(), v1::AUDIT_EVENT_REFUSED);
+  EXPECT_EQ(audited_[0].refusal(), v1::REFUSAL_REASON_SIGNATURE);
+  EXPECT_EQ(audited_[1].event(), v1::AUDIT_EVENT_ENROLLED);
+  EXPECT_EQ(audited_[2].event(), v1::AUDIT_EVENT_CERTIFICATE_INSTALLED);
+  ASSERT_EQ(audited_[2].signers_size(), 1);
+  EXPECT_EQ(audited_[2].signers(0), "alice");
+  EXPECT_EQ(audited_[2].at_unix_millis(), absl::ToUnixMillis(now_));
+}
+
+TEST_F(NodeIdentityTest, DoesNothingThatCannotBeRecorded) {
+  audit_status_ = absl::ResourceExhaustedError("no room");
+  ASSERT_THAT(Begin(), IsOk());
+  EXPECT_THAT(Complete(Issue(authority_)), StatusIs(absl::StatusCode::kResourceExhausted));
+  ExpectUntouched();
 }
 
 TEST_F(NodeIdentityTest, InstallsNothingElse) {
