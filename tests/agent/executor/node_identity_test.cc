@@ -265,7 +265,7 @@ TEST_F(NodeIdentityTest, InstallsALaterCertificateThatATrustedSignerSigned) {
 TEST_F(NodeIdentityTest, RecordsEnrolmentRenewalAndAProofThatWasWrong) {
   ASSERT_THAT(Begin(), IsOk());
   EXPECT_THAT(identity_.CompleteEnrollment(std::string(kProofBytes, 'x') + Issue(authority_)),
-              StatusIs(absl::StatusCode::kUnauthenticated));
+              StatusIs(absl::StatusCode::kUnauthenticated, "join secret"));
   Enrol();
   ASSERT_THAT(Install(Later(), signer_), IsOk());
   ASSERT_EQ(audited_.size(), 3u);
@@ -281,7 +281,8 @@ TEST_F(NodeIdentityTest, RecordsEnrolmentRenewalAndAProofThatWasWrong) {
 TEST_F(NodeIdentityTest, DoesNothingThatCannotBeRecorded) {
   audit_status_ = absl::ResourceExhaustedError("no room");
   ASSERT_THAT(Begin(), IsOk());
-  EXPECT_THAT(Complete(Issue(authority_)), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(Complete(Issue(authority_)),
+              StatusIs(absl::StatusCode::kResourceExhausted, "no room"));
   ExpectUntouched();
 }
 
