@@ -13,8 +13,8 @@ build=(
   libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc
   zlib1g-dev
 )
-# `attr` and the rest: lab hosts are made of namespaces, loop devices and real filesystems.
-lab=(attr e2fsprogs iproute2 openssl procps systemd util-linux mount xfsprogs)
+# `acl`, `attr` and the rest: lab hosts are made of namespaces, loop devices and real filesystems.
+lab=(acl attr e2fsprogs iproute2 openssl procps systemd util-linux mount xfsprogs)
 packages=(rpm)
 tests=(
   ansible chromium clang clang-format clang-tidy git libclang-rt-14-dev lintian mandoc

@@ -52,12 +52,14 @@ bpa_install() {
   local directory file sum
   # Not /tmp: that may be memory.
   directory=$(mktemp -d /var/tmp/bpa-agent.XXXXXX) || bpa_fail "no temporary directory"
+  # However this ends.
+  # shellcheck disable=SC2064  # the name is wanted now
+  trap "rm -rf '$directory'" EXIT
   file=${bpa_package%%\?*}
   file=$directory/bpa-agent.${file##*.}
   bpa_fetch "$file" || bpa_fail "$bpa_package cannot be fetched"
   sum=$(sha256sum <"$file")
   if [[ ${sum%% *} != "$bpa_package_sha256" ]]; then
-    rm -rf "$directory"
     bpa_fail "$bpa_package has SHA-256 ${sum%% *}, and $bpa_package_sha256 was told to bpactl" \
       "user-data: another file lies there than was meant"
   fi
@@ -67,7 +69,6 @@ bpa_install() {
     *.deb) bpa_install_deb "$file" ;;
     *.rpm) bpa_install_rpm "$file" ;;
   esac || bpa_fail "$bpa_package cannot be installed; see above"
-  rm -rf "$directory"
 }
 
 # bpa_put MODE FILE: standard input becomes that file at once.

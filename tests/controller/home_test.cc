@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/controller/scratch.h"
 
@@ -35,13 +37,16 @@ TEST(HomeLocateTest, PrefersTheFlagThenTheEnvironmentThenTheUsersHome) {
   EXPECT_EQ(Home::Locate("").path(), "/home/alice/.bpa");
 }
 
-TEST_F(HomeTest, SaysToRunInitWhenItIsEmpty) {
-  for (const absl::Status& status :
-       {home_.ReadCluster().status(), home_.ReadClientIdentity().status(),
-        home_.ReadSigningKey().status(), home_.ReadReportKey("node-1").status()}) {
+TEST_F(HomeTest, SaysWhatMakesWhatIsMissing) {
+  const std::vector<std::pair<absl::Status, std::string>> missing = {
+      {home_.ReadCluster().status(), "bpactl init"},
+      {home_.ReadClientIdentity().status(), "bpactl init"},
+      {home_.ReadSigningKey().status(), "bpactl init"},
+      {home_.ReadReportKey("node-1").status(), "bpactl enroll"}};
+  for (const auto& [status, verb] : missing) {
     EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
     EXPECT_THAT(Message(status), HasSubstr("does not exist"));
-    EXPECT_THAT(Message(status), HasSubstr("bpactl init"));
+    EXPECT_THAT(Message(status), HasSubstr(verb));
     EXPECT_THAT(Message(status), HasSubstr(home_.path()));
   }
 }

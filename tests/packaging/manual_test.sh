@@ -31,9 +31,9 @@ said=$(lint) && fail "mandoc: $said"
 
 # --- Options. Long ones, of a program's help and of a page's part.
 help_section() { awk -v heading="$1:" '/^[^ ]/ { inside = ($0 == heading); next } inside && /^  [^ ]/'; }
-options_in_help() { help_section Options | grep -oE '^ +(-[a-z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u; }
+options_in_help() { help_section Options | grep -oE '^ +(-[a-z],)?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sort -u; }
 verbs_in_help() { help_section Subcommands | awk '{ print $1 }'; }
-described_in() { grep -E '^\.It Fl' "$1" | grep -oE -- '-[a-z][a-z-]+' | sed 's/^/-/' | sort -u; }
+described_in() { grep -E '^\.It Fl' "$1" | grep -oE -- '-[a-z][a-z0-9-]+' | sed 's/^/-/' | sort -u; }
 # What the part of bpactl(1) under ".Ss $1" says after "Takes".
 taken_in_page() {
   awk -v verb=".Ss $1" '/^\.S[sh]/ { inside = ($0 == verb) } inside && /^\.Fl -/ { print "-" $2 }' \
