@@ -104,7 +104,7 @@ absl::Status Enrolment::Complete(v1::EnrollmentService::Stub& stub, const Checke
   v1::CompleteEnrollmentResponse response;
   const grpc::Status status = stub.CompleteEnrollment(&rpc, request, &response);
   if (status.ok()) return absl::OkStatus();
-  const absl::Status said = FromGrpc(status);
+  absl::Status said = FromGrpc(status);
   if (!IsUnreachable(said)) return said;
   return absl::Status(said.code(), absl::StrCat("the connection was lost (", said.message(),
                                                 ") after the certificate was sent: run "

@@ -31,7 +31,7 @@ class KeyVerifier final : public tls::ExternalCertificateVerifier {
   void Cancel(tls::TlsCustomVerificationCheckRequest*) override {}
 
  private:
-  grpc::Status Check(grpc::string_ref pem) {
+  grpc::Status Check(const grpc::string_ref& pem) {
     const absl::StatusOr<X509Pointer> certificate =
         ParseOneCertificate(std::string_view(pem.data(), pem.size()));
     const std::string key = certificate.ok() ? PublicKeyDer(**certificate) : "";

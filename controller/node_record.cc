@@ -46,7 +46,7 @@ absl::StatusOr<std::optional<PublicKey>> NodeRecord::ReadReportKey() const {
 absl::StatusOr<std::optional<std::string>> NodeRecord::ReadCertificate() const {
   // Bundles of earlier releases had it in one place only.
   for (const char* name : {"node.pem", "agent/tls/node.pem"}) {
-    const auto pem = ReadIfPresent(Path(name), FileSecrecy::kPublic);
+    auto pem = ReadIfPresent(Path(name), FileSecrecy::kPublic);
     if (!pem.ok() || pem->has_value()) return pem;
   }
   return std::nullopt;

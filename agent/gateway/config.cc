@@ -75,7 +75,7 @@ absl::Status ReadHealth(const Value& section, Config& config) {
   if (const std::optional<Value> value = section.Find("metrics_listen")) {
     config.metrics_listen.reset();
     if (!IsOff(*value)) {
-      const absl::Status s = ReadAddress(*value, config.metrics_listen.emplace());
+      absl::Status s = ReadAddress(*value, config.metrics_listen.emplace());
       if (!s.ok()) return s;
     }
   }
