@@ -112,7 +112,7 @@ absl::StatusOr<std::string> MakeUserData(const Session& session,
                       .package = arguments.package,
                       .package_sha256 = *digest,
                       .rejoin = arguments.rejoin};
-  const absl::StatusOr<std::string> script = RenderScript(data);
+  absl::StatusOr<std::string> script = RenderScript(data);
   if (!script.ok() || arguments.script) return script;
   return RenderMultipart(*script, *node_config);
 }

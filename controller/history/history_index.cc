@@ -122,24 +122,24 @@ absl::Status HistoryIndex::PutNodes(const Run& run) {
   if (!put.ok()) return put.status();
   for (size_t i = 0; i < run.nodes.size(); ++i) {
     const NodeRun& node = run.nodes[i];
-    const absl::Status status = put->Reset()
-                                    .BindText(1, run.id)
-                                    .BindInt(2, static_cast<int64_t>(i))
-                                    .BindText(3, node.node)
-                                    .BindText(4, node.role)
-                                    .BindText(5, node.state)
-                                    .BindText(6, node.outcome)
-                                    .BindText(7, node.code)
-                                    .BindText(8, node.message)
-                                    .BindInt(9, Millis(node.sent_at))
-                                    .BindInt(10, absl::ToInt64Microseconds(node.elapsed))
-                                    .BindInt(11, node.counts.ok)
-                                    .BindInt(12, node.counts.changed)
-                                    .BindInt(13, node.counts.would_change)
-                                    .BindInt(14, node.counts.failed)
-                                    .BindInt(15, node.counts.skipped)
-                                    .BindInt(16, node.exit_code)
-                                    .Run();
+    absl::Status status = put->Reset()
+                              .BindText(1, run.id)
+                              .BindInt(2, static_cast<int64_t>(i))
+                              .BindText(3, node.node)
+                              .BindText(4, node.role)
+                              .BindText(5, node.state)
+                              .BindText(6, node.outcome)
+                              .BindText(7, node.code)
+                              .BindText(8, node.message)
+                              .BindInt(9, Millis(node.sent_at))
+                              .BindInt(10, absl::ToInt64Microseconds(node.elapsed))
+                              .BindInt(11, node.counts.ok)
+                              .BindInt(12, node.counts.changed)
+                              .BindInt(13, node.counts.would_change)
+                              .BindInt(14, node.counts.failed)
+                              .BindInt(15, node.counts.skipped)
+                              .BindInt(16, node.exit_code)
+                              .Run();
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -22,8 +22,9 @@ absl::Status Recorder::Begin(const std::string& id, std::string_view envelope,
   if (absl::Status status = home_.SaveCommand(id, envelope); !status.ok()) return status;
   run_ = ReadRun(home_, id, KnownSigners(home_));
   absl::StatusOr<std::unique_ptr<HistoryIndex>> history = HistoryIndex::Open(home_);
+  const absl::Status unusable = history.status();
   if (history.ok()) history_ = *std::move(history);
-  const absl::Status indexed = history_ == nullptr ? history.status() : PutInIndex();
+  absl::Status indexed = history_ == nullptr ? unusable : PutInIndex();
   // What is to be kept of the nodes' answers would find no room either.
   if (absl::IsResourceExhausted(indexed)) return indexed;
   if (!indexed.ok()) Warn(indexed);
