@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,11 +25,6 @@ namespace {
 constexpr unsigned kSecretMode = 0600;
 constexpr unsigned kPublicMode = 0644;
 
-bool Exists(const std::string& path) {
-  struct stat info;
-  return lstat(path.c_str(), &info) == 0;
-}
-
 absl::StatusOr<std::optional<std::string>> ReadIfPresent(const std::string& path,
                                                          FileSecrecy secrecy) {
   absl::StatusOr<std::string> text = ReadTrustedFile(path, yaml::kMaxDocumentBytes, secrecy);
@@ -42,6 +36,18 @@ absl::StatusOr<std::optional<std::string>> ReadIfPresent(const std::string& path
 absl::StatusOr<PrivateKey> Generate(SignerType type) {
   return type == SignerType::kEd25519 ? PrivateKey::GenerateEd25519()
                                       : PrivateKey::GenerateEcdsaP256();
+}
+
+// The rest of a bundle may leave the bastion, keys above all; the pinned key stays.
+absl::StatusOr<bool> BundleIsMade(const std::string& directory) {
+  const absl::StatusOr<bool> present = PathExists(directory);
+  if (!present.ok() || !*present) return present;
+  absl::StatusOr<bool> pinned = PathExists(directory + "/report.pem");
+  if (!pinned.ok() || *pinned) return pinned;
+  return absl::FailedPreconditionError(
+      absl::StrCat(directory,
+                   " has no report.pem: enrol the node; or put the file back; or remove the "
+                   "directory to have the node's keys made here anew"));
 }
 
 // One run. Every step makes its file only if that is absent, a key before what is derived from it:
@@ -171,7 +177,11 @@ absl::StatusOr<PrivateKey> HomeMaker::EnsureKey(const std::string& name, SignerT
 }
 
 absl::StatusOr<Authority> HomeMaker::EnsureAuthority() {
-  if (Exists(Path("ca.pem")) && !Exists(Path("ca.key"))) {
+  const absl::StatusOr<bool> has_certificate = PathExists(Path("ca.pem"));
+  if (!has_certificate.ok()) return has_certificate.status();
+  const absl::StatusOr<bool> has_key = PathExists(Path("ca.key"));
+  if (!has_key.ok()) return has_key.status();
+  if (*has_certificate && !*has_key) {
     return absl::FailedPreconditionError(absl::StrCat(
         Path("ca.key"), " is missing while ca.pem is there: put it back to issue certificates"));
   }
@@ -223,14 +233,9 @@ absl::Status HomeMaker::EnsureBundles(const Authority& authority, const PublicKe
                                    .policy = options_.policy};
   for (const Node& node : cluster_->nodes) {
     const std::string directory = absl::StrCat(Path("nodes"), "/", node.name);
-    if (Exists(directory)) {
-      // The rest of a bundle may leave the bastion, keys above all; the pinned key stays.
-      if (Exists(directory + "/report.pem")) continue;
-      return absl::FailedPreconditionError(
-          absl::StrCat(directory,
-                       " has no report.pem: enrol the node; or put the file back; or remove the "
-                       "directory to have the node's keys made here anew"));
-    }
+    const absl::StatusOr<bool> made_before = BundleIsMade(directory);
+    if (!made_before.ok()) return made_before.status();
+    if (*made_before) continue;
     absl::Status status = MakeAgentBundle(directory, node, contents, now_);
     if (!status.ok()) return status;
     made_(directory);

@@ -82,6 +82,13 @@ absl::Status ErrnoStatus(int error, std::string_view syscall, std::string_view p
   return absl::ErrnoToStatus(error, absl::StrCat(std::string(syscall), " ", std::string(path)));
 }
 
+absl::StatusOr<bool> PathExists(const std::string& path) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return ErrnoStatus(errno, "lstat", path);
+}
+
 absl::StatusOr<std::string> ReadTrustedFile(const std::string& path, size_t max_bytes,
                                             FileSecrecy secrecy) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused below.

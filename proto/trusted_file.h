@@ -25,6 +25,10 @@ enum class FileSecrecy {
 // one place where errno is translated outside the executor's host.
 absl::Status ErrnoStatus(int error, std::string_view syscall, std::string_view path);
 
+// Whether anything is at `path`, a dangling symbolic link included (lstat). An error other than
+// "no such file" is returned: a path that cannot be looked at is not one where nothing is.
+absl::StatusOr<bool> PathExists(const std::string& path);
+
 // Reads a regular file of at most `max_bytes`. FailedPrecondition, with the mode found and the
 // chmod that mends it, when permissions are looser than `secrecy` asks; the check is on the opened
 // file. NotFound when it does not exist.

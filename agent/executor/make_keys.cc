@@ -1,6 +1,4 @@
 // MakeKeys: a node's first start.
-#include <sys/stat.h>
-
 #include "absl/strings/str_cat.h"
 #include "agent/executor/node_identity.h"
 #include "agent/executor/peer_check.h"
@@ -12,13 +10,9 @@ namespace {
 
 constexpr size_t kMaxKeyBytes = size_t{16} * 1024;
 
-bool Exists(const std::string& path) {
-  struct stat info;
-  return lstat(path.c_str(), &info) == 0;
-}
-
 absl::Status MakeReportKey(const std::string& path) {
-  if (Exists(path)) return absl::OkStatus();
+  const absl::StatusOr<bool> present = PathExists(path);
+  if (!present.ok() || *present) return present.status();
   const absl::StatusOr<PrivateKey> key = PrivateKey::GenerateEd25519();
   return key.ok() ? WriteFileDurably(path, key->ToPem(), 0600) : key.status();
 }
@@ -56,6 +50,15 @@ absl::Status EnsureBootstrap(const Config& config, const PrivateKey& key) {
   return pem.ok() ? WriteFileDurably(path, *pem, 0644) : pem.status();
 }
 
+// What a crash between the two steps of an enrolment has left.
+absl::Status RemoveUsedSecret(const Config& config) {
+  for (const std::string& path : {config.certificate, config.join_secret}) {
+    const absl::StatusOr<bool> present = PathExists(path);
+    if (!present.ok() || !*present) return present.status();
+  }
+  return RemoveFileDurably(config.join_secret);
+}
+
 }  // namespace
 
 absl::Status MakeKeys(const Config& config) {
@@ -63,9 +66,7 @@ absl::Status MakeKeys(const Config& config) {
   const absl::StatusOr<PrivateKey> key = EnsureTlsKey(config);
   if (!key.ok()) return key.status();
   if (absl::Status s = EnsureBootstrap(config, *key); !s.ok()) return s;
-  return Exists(config.certificate) && Exists(config.join_secret)
-             ? RemoveFileDurably(config.join_secret)
-             : absl::OkStatus();
+  return RemoveUsedSecret(config);
 }
 
 }  // namespace bpa::executor

@@ -1,7 +1,5 @@
 #include "agent/executor/node_identity.h"
 
-#include <sys/stat.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,11 +18,6 @@ constexpr absl::Duration kOfferLifetime = absl::Minutes(10);
 constexpr size_t kMaxPemBytes = size_t{256} * 1024;
 constexpr size_t kMaxKeyBytes = size_t{16} * 1024;
 constexpr unsigned kPublicMode = 0644;
-
-bool Exists(const std::string& path) {
-  struct stat info;
-  return lstat(path.c_str(), &info) == 0;
-}
 
 // The commands that give a node another secret are bpactl's to print.
 std::string ToEnrollAgain(const std::string& node) {
@@ -103,7 +96,9 @@ absl::StatusOr<EnrollmentFacts> NodeIdentity::MakeFacts(std::string_view nonce) 
 absl::StatusOr<std::string> NodeIdentity::BeginEnrollment(std::string_view nonce) {
   const std::lock_guard lock(mutex_);
   offer_.reset();
-  if (Exists(config_.certificate)) {
+  const absl::StatusOr<bool> enrolled = PathExists(config_.certificate);
+  if (!enrolled.ok()) return enrolled.status();
+  if (*enrolled) {
     // What a crash between the two steps of a completion has left.
     if (absl::Status s = RemoveFileDurably(config_.join_secret); !s.ok()) return s;
     return absl::FailedPreconditionError(absl::StrCat("this node is enrolled already (",

@@ -41,6 +41,21 @@ class TrustedFileTest : public ::testing::Test {
   testing::TemporaryDirectory directory_;
 };
 
+TEST_F(TrustedFileTest, TellsWhetherAnythingIsAtAPath) {
+  EXPECT_TRUE(PathExists(directory_.Write("file", "", 0600)).value());
+  EXPECT_TRUE(PathExists(directory_.path()).value());
+  EXPECT_FALSE(PathExists(directory_.path() + "/missing").value());
+  EXPECT_FALSE(PathExists(directory_.path() + "/file/below").value());
+  const std::string link = directory_.path() + "/link";
+  ASSERT_EQ(symlink("missing", link.c_str()), 0);
+  EXPECT_TRUE(PathExists(link).value());
+}
+
+TEST_F(TrustedFileTest, DoesNotTakeAPathThatCannotBeLookedAtForAbsent) {
+  const std::string path = directory_.path() + "/" + std::string(300, 'n');
+  EXPECT_THAT(PathExists(path), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("lstat")));
+}
+
 TEST_F(TrustedFileTest, ReadsAFileThatOnlyItsOwnerMayWrite) {
   for (const mode_t mode : {0644, 0600, 0444, 0755}) {
     const std::string path = directory_.Write("file", "contents", mode);
