@@ -25,6 +25,20 @@ class IdentityHandler {
   virtual absl::Status InstallCertificate(std::string_view envelope, RequestSummary& summary) = 0;
 };
 
+// Refuses everything with one reason: this node's configuration cannot be used.
+class RefusingIdentity : public IdentityHandler {
+ public:
+  explicit RefusingIdentity(const absl::Status& reason)
+      : reason_(absl::FailedPreconditionError(reason.message())) {}
+
+  absl::StatusOr<std::string> BeginEnrollment(std::string_view) override { return reason_; }
+  absl::Status CompleteEnrollment(std::string_view) override { return reason_; }
+  absl::Status InstallCertificate(std::string_view, RequestSummary&) override { return reason_; }
+
+ private:
+  const absl::Status reason_;
+};
+
 }  // namespace bpa::executor
 
 #endif  // BPA_AGENT_EXECUTOR_IDENTITY_HANDLER_H_

@@ -31,10 +31,7 @@ absl::Status Serve(const Config& config) {
   NodeIdentity identity(config, absl::Now, MakeAuditWriter(own));
   Server server(sockets->listener, sockets->stop, {.commands = *handler, .identity = identity},
                 MakeServerOptions(*sockets, config, own.status()), *log);
-  NotifyReady();
-  absl::Status status = server.Run();
-  NotifyStopping();
-  return status;
+  return RunServer(server);
 }
 
 absl::Status Main(int argc, char** argv) {
@@ -43,8 +40,10 @@ absl::Status Main(int argc, char** argv) {
   if (options->action == Options::Action::kPrintUsage) return Print(kUsage);
   if (options->action == Options::Action::kPrintVersion) return Print(VersionLine());
   absl::StatusOr<Config> config = LoadConfig(options->config_path);
+  if (options->action == Options::Action::kServe) {
+    return config.ok() ? Serve(*config) : ServeRefusals(config.status());
+  }
   if (!config.ok()) return config.status();
-  if (options->action == Options::Action::kServe) return Serve(*config);
   absl::Status status = options->action == Options::Action::kMakeKeys ? MakeKeys(*config)
                                                                       : CheckSurroundings(*config);
   return status.ok() ? Print("ok\n") : status;

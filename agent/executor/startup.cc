@@ -109,8 +109,25 @@ ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config,
   return options;
 }
 
-void NotifyReady() { sd_notify(0, "READY=1"); }
+absl::Status ServeRefusals(const absl::Status& reason) {
+  // Whom the gateway runs as is in the file that cannot be used: what packages set up is assumed.
+  const Config defaults;
+  const absl::StatusOr<Sockets> sockets = TakeSockets(defaults);
+  if (!sockets.ok()) return reason;
+  const std::shared_ptr<spdlog::logger> log = MakeLog(defaults);
+  RefusingHandler commands(reason);
+  RefusingIdentity identity(reason);
+  Server server(sockets->listener, sockets->stop, {.commands = commands, .identity = identity},
+                MakeServerOptions(*sockets, defaults, reason), *log);
+  const absl::Status served = RunServer(server);
+  return served.ok() ? reason : served;
+}
 
-void NotifyStopping() { sd_notify(0, "STOPPING=1"); }
+absl::Status RunServer(Server& server) {
+  sd_notify(0, "READY=1");
+  absl::Status status = server.Run();
+  sd_notify(0, "STOPPING=1");
+  return status;
+}
 
 }  // namespace bpa::executor

@@ -53,9 +53,14 @@ std::shared_ptr<spdlog::logger> MakeLog(const Config& config);
 ServerOptions MakeServerOptions(const Sockets& sockets, const Config& config,
                                 const absl::Status& own);
 
-// Tells the service manager, if there is one.
-void NotifyReady();
-void NotifyStopping();
+// Answers whoever is connected with `reason`, why the configuration cannot be used, and returns it
+// when nobody is any more: a command must not wait at the socket until the configuration is mended,
+// to be carried out when its sender has long gone. Returns `reason` at once where the executor was
+// not started by its socket.
+absl::Status ServeRefusals(const absl::Status& reason);
+
+// Runs the server, and tells the service manager, if there is one, when it begins and ends.
+absl::Status RunServer(Server& server);
 
 }  // namespace bpa::executor
 

@@ -137,6 +137,18 @@ TEST_F(RefusalTest, EverythingWhenOthersCanWriteTheTrustedKeys) {
        [&] { ExpectRefused(Apply(), Code::FAILED_PRECONDITION, "chmod"); });
 }
 
+// The command does not wait at the socket until the file is mended, either.
+TEST_F(RefusalTest, EverythingWhenOthersCanWriteTheConfiguration) {
+  With("chmod 0666 /etc/bpa-agent/agent.yaml", "chmod 0644 /etc/bpa-agent/agent.yaml",
+       [&] { ExpectRefused(Apply(), Code::FAILED_PRECONDITION, "chmod go-w"); });
+}
+
+TEST_F(RefusalTest, EverythingWhenTheConfigurationHasAnUnknownKey) {
+  WithConfiguration("s/^policy:/polisy:/", [&] {
+    ExpectRefused(Apply(), Code::FAILED_PRECONDITION, "did you mean 'policy'");
+  });
+}
+
 // --- Freshness and addressing.
 
 TEST_F(RefusalTest, AnExpiredCommand) {
