@@ -6,6 +6,7 @@
 #include <iostream>
 #include <string_view>
 
+#include "absl/synchronization/mutex.h"
 #include "controller/cli.h"
 #include "controller/table.h"
 
@@ -27,6 +28,9 @@ void SilenceGrpc() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Debian's Abseil is a debug build in this: it would keep a graph of all locks that gRPC takes, and
+  // abort at what looks like a cycle.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   SilenceGrpc();
   bpa::controller::GlobalOptions global(std::cin, std::cout, std::cerr);
   global.color = WantsColor();

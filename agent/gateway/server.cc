@@ -10,6 +10,7 @@
 #include <climits>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "agent/gateway/authorization.h"
@@ -157,7 +158,10 @@ class RunningServer final : public Server {
     return http_->Start();
   }
 
-  bool ExecutorCanBeStarted() const override { return relay_.ExecutorSocketExists(); }
+  std::string StatusLine() const override {
+    const std::vector<std::string> reasons = WhyNotReady(sources_);
+    return reasons.empty() ? "Serving" : absl::StrCat("Not ready: ", reasons.front());
+  }
 
   uint16_t port() const override { return listener_->port(); }
 

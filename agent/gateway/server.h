@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,8 +29,8 @@ class Server {
   // Of monitoring; 0 while there is none.
   virtual uint16_t metrics_port() const = 0;
 
-  // What health says: the executor's socket is there to be connected to.
-  virtual bool ExecutorCanBeStarted() const = 0;
+  // One line for who looks at the service: "Serving", or why this node can take no commands.
+  virtual std::string StatusLine() const = 0;
 
   // Accepts connections in the calling thread until `stop_fd` becomes readable; then calls
   // `stopping`, gives requests under way 4 s to end, and cancels what is left. `beat` is called

@@ -76,6 +76,9 @@ commands() {
   seq "$1" | xargs -P 4 -I{} "$bpactl" verify >>"$log" 2>&1
 }
 
+# In ticks of the clock, also of threads that have ended.
+cpu_ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{print $12 + $13}'; }
+
 row() { footprint_row "$@" || missed=1; }
 
 trap on_exit EXIT
@@ -95,10 +98,10 @@ for _ in {1..100}; do
 done
 gateway=$(lab_agent_pids 1 bpa-gateway)
 
-before=$(cpu_nanoseconds "$gateway")
+before=$(cpu_ticks "$gateway")
 scrape "$BPA_SOAK_SCRAPES" || die "a scrape failed"
-after=$(cpu_nanoseconds "$gateway")
-each=$(((after - before) / BPA_SOAK_SCRAPES / 1000))
+after=$(cpu_ticks "$gateway")
+each=$(((after - before) * 1000000 / $(getconf CLK_TCK) / BPA_SOAK_SCRAPES))
 commands "$BPA_SOAK_COMMANDS" || die "a command failed; see $log"
 sleep 5
 [[ $(lab_agent_pids 1 bpa-gateway) == "$gateway" ]] || die "the gateway was restarted meanwhile"

@@ -187,6 +187,23 @@ TEST_F(MonitoringTest, SaysWhyTheNodeIsNotReady) {
   EXPECT_THAT(Get("/livez"), AllOf(StartsWith("HTTP/1.1 200 "), EndsWith("ok\n")));
 }
 
+TEST_F(MonitoringTest, SaysThatTheNodeIsNotEnrolledYet) {
+  // By the bootstrap certificate, which is of the same key and here by the same authority.
+  std::filesystem::rename(config_.certificate, scratch_.Path("bootstrap.pem"));
+  StartWatched();
+  const std::string page = Get("/readyz");
+  EXPECT_THAT(page, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+  EXPECT_THAT(page, HasSubstr("this node is not enrolled yet: bpactl enroll node-1\n"));
+  EXPECT_EQ(server_->StatusLine(),
+            "Not ready: this node is not enrolled yet: bpactl enroll node-1");
+
+  std::filesystem::rename(scratch_.Path("bootstrap.pem"), config_.certificate);
+  // A connection makes it look at its files again.
+  EXPECT_TRUE(Describe(Dial(&controller_)).ok());
+  EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 200 "), EndsWith("ready\n")));
+  EXPECT_EQ(server_->StatusLine(), "Serving");
+}
+
 TEST_F(MonitoringTest, HasNothingElse) {
   StartWatched();
   EXPECT_THAT(Get("/"), StartsWith("HTTP/1.1 404 "));
