@@ -13,27 +13,30 @@ StepJournal::StepJournal(Journal& journal, const std::string& command_id,
 
 void StepJournal::OnProgress(const v1::Progress& progress) { progress_(progress); }
 
-absl::Status StepJournal::BeforeChange(int position, const Resource& resource) {
-  const StepRecord step{.position = position, .kind = resource.kind(), .name = resource.name()};
-  absl::Status s = journal_.BeginStep(command_id_, step, ended_);
-  if (s.ok()) ended_.reset();
+absl::Status StepJournal::BeforeChanges(const std::vector<UpcomingChange>& changes) {
+  std::vector<StepRecord> steps = ended_;
+  for (const UpcomingChange& change : changes) {
+    steps.push_back({.position = change.position, .kind = change.kind, .name = change.name});
+  }
+  absl::Status s = journal_.WriteSteps(command_id_, steps);
+  if (s.ok()) ended_.clear();
   return s;
 }
 
 void StepJournal::AfterChange(int position, const v1::ResourceResult& result) {
-  ended_ = StepRecord{.position = position,
-                      .kind = result.kind(),
-                      .name = result.name(),
-                      .status = result.status(),
-                      .message = result.message()};
+  ended_.push_back({.position = position,
+                    .kind = result.kind(),
+                    .name = result.name(),
+                    .status = result.status(),
+                    .message = result.message()});
 }
 
 bool StepJournal::Stopping() { return stopping_; }
 
 absl::Status StepJournal::Flush() {
-  if (!ended_) return absl::OkStatus();
-  absl::Status s = journal_.EndStep(command_id_, *ended_);
-  if (s.ok()) ended_.reset();
+  if (ended_.empty()) return absl::OkStatus();
+  absl::Status s = journal_.WriteSteps(command_id_, ended_);
+  if (s.ok()) ended_.clear();
   return s;
 }
 

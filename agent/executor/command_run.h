@@ -3,7 +3,6 @@
 #define BPA_AGENT_EXECUTOR_COMMAND_RUN_H_
 
 #include <atomic>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +23,11 @@ class StepJournal : public ConvergeListener {
               const std::atomic<bool>& stopping);
 
   void OnProgress(const v1::Progress& progress) override;
-  absl::Status BeforeChange(int position, const Resource& resource) override;
+  absl::Status BeforeChanges(const std::vector<UpcomingChange>& changes) override;
   void AfterChange(int position, const v1::ResourceResult& result) override;
   bool Stopping() override;
 
-  // Writes the last step's end, which otherwise goes with the next write.
+  // Writes the ends of the last steps, which otherwise go with the next write.
   absl::Status Flush();
 
  private:
@@ -36,7 +35,7 @@ class StepJournal : public ConvergeListener {
   const std::string& command_id_;
   const ProgressSink& progress_;
   const std::atomic<bool>& stopping_;
-  std::optional<StepRecord> ended_;
+  std::vector<StepRecord> ended_;
 };
 
 // What the journal keeps of `command`. `skew`: policy.max_clock_skew.

@@ -75,17 +75,9 @@ absl::Status Converger::CheckReviewed(const v1::ReviewedPlan& plan) {
 absl::StatusOr<std::vector<v1::ResourceResult>> Converger::Run() {
   std::vector<v1::ResourceResult> results;
   results.reserve(resources_.size());
-  for (size_t i = 0; i < resources_.size(); ++i) {
-    if (listener_.Stopping()) {
-      return absl::CancelledError(
-          absl::StrCat("stopped before resource ", i + 1, " of ", resources_.size()));
-    }
-    const absl::Time start = absl::Now();
-    v1::ResourceResult result = Visit(i);
-    result.set_duration_micros(absl::ToInt64Microseconds(absl::Now() - start));
-    NoteVolume(resources_[i], result);
-    Tell(i, result.status());
-    results.push_back(std::move(result));
+  while (results.size() < resources_.size()) {
+    const size_t first = results.size();
+    if (absl::Status s = Visit(first, GroupEnd(first), results); !s.ok()) return s;
   }
   if (mode_ == v1::MODE_APPLY) Settle(results);
   return results;
@@ -109,12 +101,58 @@ void Converger::Settle(std::vector<v1::ResourceResult>& results) {
   }
 }
 
-v1::ResourceResult Converger::Visit(size_t index) {
-  v1::ResourceResult result = Observe(index);
-  if (mode_ == v1::MODE_APPLY && result.status() == v1::RESOURCE_STATUS_WOULD_CHANGE) {
-    Converge(index, result);
+// The directories on one volume: of each, the commit that records the step takes longer than all
+// else, and they do not bear on each other's differences.
+size_t Converger::GroupEnd(size_t first) const {
+  const auto in_group = [&](const PlannedResource& planned) {
+    return planned.resource->kind() == v1::RESOURCE_KIND_DIRECTORY &&
+           planned.below_volume == resources_[first].below_volume;
+  };
+  size_t end = first;
+  while (end < resources_.size() && in_group(resources_[end])) ++end;
+  return std::max(end, first + 1);
+}
+
+absl::Status Converger::CheckNotStopping(size_t index) {
+  if (!listener_.Stopping()) return absl::OkStatus();
+  return absl::CancelledError(
+      absl::StrCat("stopped before resource ", index + 1, " of ", resources_.size()));
+}
+
+absl::Status Converger::Visit(size_t first, size_t end, std::vector<v1::ResourceResult>& results) {
+  std::vector<absl::Duration> took;
+  for (size_t i = first; i < end; ++i) {
+    if (absl::Status s = CheckNotStopping(i); !s.ok()) return s;
+    const absl::Time start = absl::Now();
+    results.push_back(Observe(i));
+    took.push_back(absl::Now() - start);
   }
-  return result;
+  const absl::Status announced = Announce(first, results);
+  for (size_t i = first; i < end; ++i) {
+    v1::ResourceResult& result = results[i];
+    const absl::Time start = absl::Now();
+    if (IsToBeChanged(result)) {
+      if (absl::Status s = i > first ? CheckNotStopping(i) : absl::OkStatus(); !s.ok()) return s;
+      Converge(i, announced, result);
+    }
+    result.set_duration_micros(absl::ToInt64Microseconds(took[i - first] + (absl::Now() - start)));
+    NoteVolume(resources_[i], result);
+    Tell(i, result.status());
+  }
+  return absl::OkStatus();
+}
+
+bool Converger::IsToBeChanged(const v1::ResourceResult& result) const {
+  return mode_ == v1::MODE_APPLY && result.status() == v1::RESOURCE_STATUS_WOULD_CHANGE;
+}
+
+absl::Status Converger::Announce(size_t first, const std::vector<v1::ResourceResult>& results) {
+  std::vector<UpcomingChange> changes;
+  for (size_t i = first; i < results.size(); ++i) {
+    if (!IsToBeChanged(results[i])) continue;
+    changes.push_back({static_cast<int>(i) + 1, results[i].kind(), results[i].name()});
+  }
+  return changes.empty() ? absl::OkStatus() : listener_.BeforeChanges(changes);
 }
 
 // What lies beneath a volume that is not there cannot be observed: nullopt when it can be.
@@ -166,12 +204,13 @@ v1::ResourceResult Converger::Observe(size_t index) {
   return result;
 }
 
-void Converger::Converge(size_t index, v1::ResourceResult& result) {
+void Converger::Converge(size_t index, const absl::Status& announced, v1::ResourceResult& result) {
   Resource& resource = *resources_[index].resource;
   const int position = static_cast<int>(index) + 1;
   Tell(index, v1::RESOURCE_STATUS_UNSPECIFIED);
-  if (absl::Status s = listener_.BeforeChange(position, resource); !s.ok()) {
-    Fail(result, absl::StrCat("not changed, because the journal cannot record it: ", s.message()));
+  if (!announced.ok()) {
+    Fail(result,
+         absl::StrCat("not changed, because the journal cannot record it: ", announced.message()));
     return;
   }
   // From here on the machine is another one than CheckReviewed saw.

@@ -15,15 +15,23 @@
 
 namespace bpa::executor {
 
-// What the converger tells, and asks, while it works. Positions are 1-based.
+// Positions are 1-based.
+struct UpcomingChange {
+  int position;
+  v1::ResourceKind kind;
+  std::string name;
+};
+
+// What the converger tells, and asks, while it works.
 class ConvergeListener {
  public:
   virtual ~ConvergeListener() = default;
 
   virtual void OnProgress(const v1::Progress& progress) = 0;
-  // Before the resource is changed; a failure keeps it from being changed.
-  virtual absl::Status BeforeChange(int position, const Resource& resource) = 0;
-  // After it has been changed, or changing it has failed.
+  // Before these are changed, one after the other; a failure keeps all from being changed. Not
+  // empty.
+  virtual absl::Status BeforeChanges(const std::vector<UpcomingChange>& changes) = 0;
+  // After one of them has been changed, or changing it has failed.
   virtual void AfterChange(int position, const v1::ResourceResult& result) = 0;
   // Asked before each resource: whether to leave off here.
   virtual bool Stopping() = 0;
@@ -51,10 +59,16 @@ class Converger {
   // Whether a role's volume can be relied on by what lies beneath it.
   enum class Volume { kMounted, kNotMounted, kFailed };
 
-  v1::ResourceResult Visit(size_t index);
+  // Where the resources end that are visited together with the one at `first`.
+  size_t GroupEnd(size_t first) const;
+  absl::Status Visit(size_t first, size_t end, std::vector<v1::ResourceResult>& results);
+  absl::Status CheckNotStopping(size_t index);
+  bool IsToBeChanged(const v1::ResourceResult& result) const;
   v1::ResourceResult Observe(size_t index);
   std::optional<v1::ResourceResult> JudgeBelowVolume(const PlannedResource& planned) const;
-  void Converge(size_t index, v1::ResourceResult& result);
+  // Tells the listener what of `results`, from `first` on, is about to be changed.
+  absl::Status Announce(size_t first, const std::vector<v1::ResourceResult>& results);
+  void Converge(size_t index, const absl::Status& announced, v1::ResourceResult& result);
   absl::Status ConvergeAndReadBack(Resource& resource);
   void Settle(std::vector<v1::ResourceResult>& results);
   void NoteVolume(const PlannedResource& planned, const v1::ResourceResult& result);

@@ -136,6 +136,10 @@ class Host {
   virtual absl::Status ReplaceFile(const std::string& path,
                                    const std::optional<std::string>& expected,
                                    std::string_view contents) = 0;
+  // What would keep ReplaceFile from replacing `path`, as far as can be told without writing:
+  // FailedPrecondition on a read-only filesystem and for an immutable file or directory. OK if it
+  // does not exist but could be made.
+  virtual absl::Status CheckReplaceable(const std::string& path) = 0;
   // One level; exact mode whatever the umask; AlreadyExists if anything is there.
   // `filesystem`: st_dev that the parent must be on, else FailedPrecondition: nothing may land
   // beneath a mount that went away. Not durable until SyncFilesystem.
@@ -198,8 +202,8 @@ class Host {
                                                      Filesystem filesystem) = 0;
   // Copies everything in `directory` onto the disk's filesystem through a detached mount: owners,
   // modes, times, extended attributes, hard links, symbolic links; each file appears under its name
-  // only when whole; compares; syncs. FailedPrecondition, before anything is written, on conflicts.
-  // Safe to repeat after a crash. The source is not changed.
+  // only when whole; compares; syncs. Where there are conflicts, they are all that it returns, and
+  // nothing was written. Safe to repeat after a crash. The source is not changed.
   virtual absl::StatusOr<Migration> MigrateTree(const std::string& directory, const Disk& disk,
                                                 Filesystem filesystem) = 0;
 

@@ -233,19 +233,15 @@ absl::Status Journal::WriteStep(const std::string& id, const StepRecord& step) {
              });
 }
 
-absl::Status Journal::BeginStep(const std::string& id, const StepRecord& step,
-                                const std::optional<StepRecord>& ended) {
+absl::Status Journal::WriteSteps(const std::string& id, const std::vector<StepRecord>& steps) {
   const std::lock_guard lock(mutex_);
   if (absl::Status s = CheckStillThere(place_, database_); !s.ok()) return s;
   return Atomically(database_, [&] {
-    absl::Status s = ended ? WriteStep(id, *ended) : absl::OkStatus();
-    return s.ok() ? WriteStep(id, step) : s;
+    for (const StepRecord& step : steps) {
+      if (absl::Status s = WriteStep(id, step); !s.ok()) return s;
+    }
+    return absl::OkStatus();
   });
-}
-
-absl::Status Journal::EndStep(const std::string& id, const StepRecord& step) {
-  const std::lock_guard lock(mutex_);
-  return WriteStep(id, step);
 }
 
 absl::StatusOr<std::vector<StepRecord>> Journal::Steps(const std::string& id) {

@@ -88,11 +88,9 @@ class Journal : public Ledger {
   // ResourceExhausted when those alone fill the journal. On any failure nothing is recorded.
   absl::Status Accept(const CommandRecord& record, const v1::AuditRecord& audit,
                       const AppliedState* applied = nullptr);
-  // Before a resource is changed. `ended`: the step before it, if that has not been written yet:
-  // one commit for both.
-  absl::Status BeginStep(const std::string& id, const StepRecord& step,
-                         const std::optional<StepRecord>& ended);
-  absl::Status EndStep(const std::string& id, const StepRecord& step);
+  // Steps that are about to begin (no status yet) or have ended, in one commit. A step replaces
+  // what was written of its position.
+  absl::Status WriteSteps(const std::string& id, const std::vector<StepRecord>& steps);
   absl::StatusOr<std::vector<StepRecord>> Steps(const std::string& id);
   // Stores the report of an accepted command; its steps are in the report and are dropped.
   absl::Status Finish(const std::string& id, const std::string& report,

@@ -33,6 +33,7 @@ class LinuxHost final : public Host {
   // The lock is on the directory, so nothing of it is left. Unavailable after 10 s.
   absl::Status ReplaceFile(const std::string& path, const std::optional<std::string>& expected,
                            std::string_view contents) override;
+  absl::Status CheckReplaceable(const std::string& path) override;
   absl::Status MakeDirectory(const std::string& path, uint32_t mode,
                              std::optional<uint64_t> filesystem) override;
   absl::Status SetMode(const std::string& path, uint32_t mode) override;

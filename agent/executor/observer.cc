@@ -15,7 +15,7 @@ class NobodyListens : public ConvergeListener {
  public:
   explicit NobodyListens(const std::atomic<bool>& stopping) : stopping_(stopping) {}
   void OnProgress(const v1::Progress&) override {}
-  absl::Status BeforeChange(int, const Resource&) override {
+  absl::Status BeforeChanges(const std::vector<UpcomingChange>&) override {
     return absl::InternalError("observing changes nothing");
   }
   void AfterChange(int, const v1::ResourceResult&) override {}

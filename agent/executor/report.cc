@@ -94,8 +94,8 @@ v1::Report InterruptedReport(const CommandRecord& record, const std::vector<Step
     if (step.status == v1::RESOURCE_STATUS_UNSPECIFIED) {
       result.set_status(v1::RESOURCE_STATUS_FAILED);
       result.set_message(
-          "the executor ended while this was being changed: send the same command again to finish "
-          "it");
+          "the executor ended before it had recorded that this was changed: send the same command "
+          "again to finish it");
     }
   }
   return report;

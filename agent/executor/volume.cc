@@ -32,8 +32,7 @@ VolumeResource::VolumeResource(VolumeWish wish, const Policy& policy, Host& host
 absl::StatusOr<std::vector<Difference>> VolumeResource::Observe() {
   const absl::StatusOr<Disk> disk = AwaitDisk();
   if (!disk.ok()) return disk.status();
-  absl::StatusOr<VolumeState> state =
-      InspectVolume(wish_, *disk, Inspection::kToTell, policy_, host_, ledger_);
+  absl::StatusOr<VolumeState> state = InspectVolume(wish_, *disk, policy_, host_, ledger_);
   if (!state.ok()) return state.status();
   return std::move(state->differences);
 }
@@ -41,8 +40,7 @@ absl::StatusOr<std::vector<Difference>> VolumeResource::Observe() {
 absl::Status VolumeResource::Converge() {
   const absl::StatusOr<Disk> disk = AwaitDisk();
   if (!disk.ok()) return disk.status();
-  absl::StatusOr<VolumeState> state =
-      InspectVolume(wish_, *disk, Inspection::kToChange, policy_, host_, ledger_);
+  absl::StatusOr<VolumeState> state = InspectVolume(wish_, *disk, policy_, host_, ledger_);
   if (!state.ok()) return state.status();
   if (state->differences.empty()) return absl::OkStatus();
   return Apply(*disk, *state);

@@ -73,6 +73,7 @@ absl::Status MigrateContent(const VolumeWish& wish, const Disk& disk, VolumeStat
       absl::StrCat("copying ", directory, " to ", DescribeDisk(disk, wish.source));
   const absl::StatusOr<Migration> migrated = host.MigrateTree(directory, disk, wish.filesystem());
   if (!migrated.ok()) return InContext(context, migrated.status());
+  if (!migrated->conflicts.empty()) return RefuseConflicts(wish, disk, migrated->conflicts);
   // Options of the filesystem, unlike those of the mount, are only heard by its first mount.
   if (wish.spec.mount_options().empty()) state.active = migrated->active;
   const absl::StatusOr<TreeSummary> after = host.SummarizeTree(directory);

@@ -19,14 +19,9 @@ constexpr char kFutureUuid[] = "(made-when-formatted)";
 // One look at one volume.
 class Inspector {
  public:
-  Inspector(const VolumeWish& wish, const Disk& disk, Inspection purpose, const Policy& policy,
-            Host& host, Ledger& ledger)
-      : wish_(wish),
-        disk_(disk),
-        purpose_(purpose),
-        policy_(policy),
-        host_(host),
-        ledger_(ledger) {}
+  Inspector(const VolumeWish& wish, const Disk& disk, const Policy& policy, Host& host,
+            Ledger& ledger)
+      : wish_(wish), disk_(disk), policy_(policy), host_(host), ledger_(ledger) {}
 
   absl::StatusOr<VolumeState> Inspect() {
     absl::Status status = InspectMounts();
@@ -72,7 +67,6 @@ class Inspector {
 
   const VolumeWish& wish_;
   const Disk& disk_;
-  const Inspection purpose_;
   const Policy& policy_;
   Host& host_;
   Ledger& ledger_;
@@ -222,17 +216,16 @@ absl::Status Inspector::JudgeHidden(const std::vector<std::string>& names) {
       absl::StrCat(DescribeTree(state_.hidden), " in ", mount_point(), " (",
                    absl::BytesToHexString(state_.hidden.digest.substr(0, 6)), ")"),
       "on the volume");
-  return state_.format || purpose_ == Inspection::kToChange ? absl::OkStatus() : InspectConflicts();
+  const bool told_by_the_copy = wish_.context.mode == v1::MODE_APPLY;
+  return state_.format || told_by_the_copy ? absl::OkStatus() : InspectConflicts();
 }
 
 absl::Status Inspector::InspectConflicts() {
   const absl::StatusOr<Migration> preview =
       host_.PreviewMigration(mount_point(), disk_, wish_.filesystem());
   if (!preview.ok()) return preview.status();
-  if (preview->conflicts.empty()) return absl::OkStatus();
-  return Refuse(absl::StrCat("already holds other versions of what is in ", mount_point(), ": ",
-                             DescribeNames(preview->conflicts, 10),
-                             "; remove one side of each, then run again"));
+  return preview->conflicts.empty() ? absl::OkStatus()
+                                    : RefuseConflicts(wish_, disk_, preview->conflicts);
 }
 
 absl::Status Inspector::InspectFstab() {
@@ -246,10 +239,10 @@ absl::Status Inspector::InspectFstab() {
   const absl::StatusOr<FstabEdit> edit =
       SetOwnMount(state_.fstab_text.value_or(""), WantedMount(wish_, uuid));
   if (!edit.ok()) return edit.status();
-  if (edit->before != edit->after) {
-    Add("fstab", edit->before.empty() ? "absent" : edit->before, edit->after);
-  }
-  return absl::OkStatus();
+  if (edit->before == edit->after) return absl::OkStatus();
+  Add("fstab", edit->before.empty() ? "absent" : edit->before, edit->after);
+  // Now, and not when the disk has been formatted and filled.
+  return host_.CheckReplaceable(kFstab);
 }
 
 absl::Status Inspector::InspectSize() {
@@ -275,9 +268,16 @@ Filesystem VolumeWish::filesystem() const {
 }
 
 absl::StatusOr<VolumeState> InspectVolume(const VolumeWish& wish, const Disk& disk,
-                                          Inspection purpose, const Policy& policy, Host& host,
-                                          Ledger& ledger) {
-  return Inspector(wish, disk, purpose, policy, host, ledger).Inspect();
+                                          const Policy& policy, Host& host, Ledger& ledger) {
+  return Inspector(wish, disk, policy, host, ledger).Inspect();
+}
+
+absl::Status RefuseConflicts(const VolumeWish& wish, const Disk& disk,
+                             const std::vector<std::string>& conflicts) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(DescribeDisk(disk, wish.source), " already holds other versions of what is in ",
+                   wish.spec.mount_point(), ": ", DescribeNames(conflicts, 10),
+                   "; remove one side of each, then run again"));
 }
 
 OwnMount WantedMount(const VolumeWish& wish, const std::string& uuid) {

@@ -57,17 +57,16 @@ struct VolumeState {
   std::vector<Difference> differences;
 };
 
-enum class Inspection {
-  kToTell,
-  // Right after kToTell: does not compare what the mount would hide with what the volume holds. The
-  // copy does that itself before it writes, and mounting the volume for a look takes milliseconds.
-  kToChange,
-};
-
-// Fails where no change may be made from the present state: see VolumeResource.
+// Fails where no change may be made from the present state: see VolumeResource. An apply is not
+// told here that what the mount would hide conflicts with what the volume holds: the copy finds out
+// before it writes, and mounting the volume for a look takes milliseconds.
 absl::StatusOr<VolumeState> InspectVolume(const VolumeWish& wish, const Disk& disk,
-                                          Inspection purpose, const Policy& policy, Host& host,
-                                          Ledger& ledger);
+                                          const Policy& policy, Host& host, Ledger& ledger);
+
+// What is said when the volume and the directory that it would cover have `conflicts`, which are
+// not none (Migration::conflicts).
+absl::Status RefuseConflicts(const VolumeWish& wish, const Disk& disk,
+                             const std::vector<std::string>& conflicts);
 
 // Our fstab line for the filesystem `uuid`.
 OwnMount WantedMount(const VolumeWish& wish, const std::string& uuid);

@@ -9,8 +9,8 @@
 namespace bpa::gateway {
 
 // Refuses to be root (PermissionDenied: the wall between network and privilege would be gone),
-// drops the proxy variables that gRPC would obey, bounds malloc's arenas, and ends the bookkeeping of
-// a debug Abseil. Call first.
+// drops the proxy variables that gRPC would obey, bounds malloc's arenas, and ends the bookkeeping
+// of a debug Abseil. Call first.
 absl::Status PrepareProcess();
 
 // Blocks SIGTERM and SIGINT, in this thread and those started later, and returns a descriptor that

@@ -149,6 +149,11 @@ absl::Status FakeHost::ReplaceFile(const std::string& path,
   });
 }
 
+absl::Status FakeHost::CheckReplaceable(const std::string& path) {
+  return faults_.Call(absl::StrCat("CheckReplaceable ", path),
+                      [&] { return FindWritableParent(path).status(); });
+}
+
 absl::Status FakeHost::MakeDirectory(const std::string& path, uint32_t mode,
                                      std::optional<uint64_t> filesystem) {
   return faults_.Call(

@@ -74,6 +74,7 @@ class FakeHost : public Host {
   absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) override;
   absl::Status ReplaceFile(const std::string& path, const std::optional<std::string>& expected,
                            std::string_view contents) override;
+  absl::Status CheckReplaceable(const std::string& path) override;
   absl::Status MakeDirectory(const std::string& path, uint32_t mode,
                              std::optional<uint64_t> filesystem) override;
   absl::Status SetMode(const std::string& path, uint32_t mode) override;

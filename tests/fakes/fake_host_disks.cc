@@ -148,8 +148,7 @@ absl::StatusOr<Migration> FakeHost::Migrate(const std::string& directory, const 
   if (!source.ok()) return source.status();
   FakeCopy preview;
   CopyFakeTree(*source->node, *target->root, "", preview);
-  if (!copy.write) return preview.done;
-  if (!preview.done.conflicts.empty()) return absl::FailedPreconditionError("conflicts");
+  if (!copy.write || !preview.done.conflicts.empty()) return preview.done;
   if (target->full) return absl::ResourceExhaustedError("No space left on device");
   if (faults_.halved()) copy.limit = preview.done.entries / 2;
   CopyFakeTree(*source->node, *target->root, "", copy);

@@ -99,6 +99,20 @@ absl::StatusOr<std::vector<std::string>> LinuxHost::ListDirectory(const std::str
   return DirectoryNames(fd->get(), path);
 }
 
+absl::Status LinuxHost::CheckReplaceable(const std::string& path) {
+  const absl::StatusOr<ParentDirectory> parent = OpenParent(path);
+  if (!parent.ok()) return parent.status();
+  // To root nothing else says no: inode(7)'s mode does not count.
+  for (const std::string& name : {std::string("."), parent->name}) {
+    if (faccessat(parent->directory.get(), name.c_str(), W_OK, 0) == 0 || errno == ENOENT) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, " cannot be replaced: ", ErrnoStatus(errno, "access", path).message(), "; ",
+        errno == EROFS ? "remount its filesystem read-write"
+                       : "see lsattr: it or its directory may be immutable (chattr -i)"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LinuxHost::MakeDirectory(const std::string& path, uint32_t mode,
                                       std::optional<uint64_t> filesystem) {
   absl::StatusOr<ParentDirectory> parent = OpenParent(path);

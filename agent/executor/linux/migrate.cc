@@ -135,11 +135,7 @@ absl::StatusOr<Migration> LinuxHost::MigrateTree(const std::string& directory, c
   const int root = volume->mount.root();
   absl::StatusOr<MigrationSurvey> survey = SurveyMigration(source->get(), root, directory);
   if (!survey.ok()) return survey.status();
-  if (!survey->migration.conflicts.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the volume ", disk.node, " already has other things by these names than ", directory, ": ",
-        absl::StrJoin(survey->migration.conflicts, ", "), "; remove them there or in ", directory));
-  }
+  if (!survey->migration.conflicts.empty()) return std::move(survey->migration);
   // A crash left it: the copies in it have no names yet.
   if (absl::Status s = RemoveBelow(root, kStagingName, kStagingName); !s.ok()) return s;
   if (absl::Status s = CheckRoom(root, *survey, directory); !s.ok()) return s;

@@ -65,8 +65,12 @@ class Listener : public ConvergeListener {
     events.push_back(absl::StrCat(progress.position(), "/", progress.total(), " ", progress.name(),
                                   " ", static_cast<int>(progress.status())));
   }
-  absl::Status BeforeChange(int position, const Resource& resource) override {
-    events.push_back(absl::StrCat("before ", position, " ", resource.name()));
+  absl::Status BeforeChanges(const std::vector<UpcomingChange>& changes) override {
+    std::string event = "before";
+    for (const UpcomingChange& change : changes) {
+      absl::StrAppend(&event, " ", change.position, " ", change.name);
+    }
+    events.push_back(event);
     return journal_error;
   }
   void AfterChange(int position, const v1::ResourceResult& result) override {
@@ -156,7 +160,7 @@ TEST_F(ConvergerTest, ChangesReadsBackAndReportsWhatItFirstSaw) {
   EXPECT_EQ(resource.converged, 1);
   EXPECT_EQ(resource.observed, 2);
   EXPECT_THAT(listener_.events,
-              testing::ElementsAre("1/1 vm.x 0", "before 1 vm.x", "after 1 2", "1/1 vm.x 2"));
+              testing::ElementsAre("before 1 vm.x", "1/1 vm.x 0", "after 1 2", "1/1 vm.x 2"));
 }
 
 TEST_F(ConvergerTest, FailsWhatDoesNotReadBack) {
@@ -251,6 +255,44 @@ TEST_F(ConvergerTest, StopsBetweenResources) {
               StatusIs(absl::StatusCode::kCancelled, "before resource 2 of 2"));
   EXPECT_EQ(first.converged, 1);
   EXPECT_EQ(second.observed, 0);
+}
+
+TEST_F(ConvergerTest, AnnouncesTheDirectoriesOfAVolumeTogetherBeforeTheFirstIsChanged) {
+  AddVolume(mount_);
+  AddDirectory(mode_);
+  TinyResource& unchanged = AddDirectory({});
+  AddDirectory(mode_);
+  Add(v1::RESOURCE_KIND_DIRECTORY, "/srv/x", mode_);
+  AddSysctl(mode_);
+  Run(v1::MODE_APPLY);
+  std::vector<std::string> announced;
+  std::copy_if(listener_.events.begin(), listener_.events.end(), std::back_inserter(announced),
+               [](const std::string& event) { return event.starts_with("before"); });
+  EXPECT_THAT(announced, testing::ElementsAre("before 1 /opt", "before 2 /opt/bpa 4 /opt/bpa",
+                                              "before 5 /srv/x", "before 6 vm.x"));
+  EXPECT_EQ(unchanged.converged, 0);
+}
+
+TEST_F(ConvergerTest, ChangesNoDirectoryOfThoseThatTheJournalCannotRecord) {
+  TinyResource& first = AddDirectory(mode_);
+  TinyResource& second = AddDirectory(mode_);
+  listener_.journal_error = absl::ResourceExhaustedError("disk full");
+  for (const v1::ResourceResult& result : Run(v1::MODE_APPLY)) {
+    EXPECT_EQ(result.status(), v1::RESOURCE_STATUS_FAILED);
+    EXPECT_THAT(result.message(), testing::HasSubstr("disk full"));
+  }
+  EXPECT_EQ(first.converged + second.converged, 0);
+}
+
+TEST_F(ConvergerTest, StopsBetweenTheDirectoriesOfAVolume) {
+  TinyResource& first = AddDirectory(mode_);
+  TinyResource& second = AddDirectory(mode_);
+  // Asked before each is looked at, and before the second is changed.
+  listener_.stop_after = 2;
+  EXPECT_THAT(Converger(resources_, v1::MODE_APPLY, listener_).Run(),
+              StatusIs(absl::StatusCode::kCancelled, "before resource 2 of 2"));
+  EXPECT_EQ(first.converged, 1);
+  EXPECT_EQ(second.converged, 0);
 }
 
 TEST_F(ConvergerTest, FlushesAVolumeOnceForAllThatWasChangedOnIt) {

@@ -156,6 +156,14 @@ TEST_P(HostContract, ReplacesAFileOnlyIfItHoldsWhatIsExpected) {
   EXPECT_THAT(host_.ListDirectory(under_test_->scratch()).value(), testing::ElementsAre("file"));
 }
 
+TEST_P(HostContract, TellsThatAFileCanBeReplacedWithoutTouchingIt) {
+  EXPECT_TRUE(host_.CheckReplaceable(At("file")).ok());
+  EXPECT_EQ(CodeOf(host_.Inspect(At("file"))), StatusCode::kNotFound);
+  MakeFile("file", "old");
+  EXPECT_TRUE(host_.CheckReplaceable(At("file")).ok());
+  EXPECT_EQ(CodeOf(host_.CheckReplaceable(At("none/file"))), StatusCode::kNotFound);
+}
+
 TEST_P(HostContract, RenamesOverNothing) {
   MakeDirectory("tree");
   MakeFile("tree/file", "x");

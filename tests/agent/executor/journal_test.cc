@@ -105,12 +105,12 @@ TEST_F(JournalTest, KeepsStepsUntilTheReportTakesTheirPlace) {
   const auto journal = Open();
   ASSERT_THAT(journal->Accept(Record(1), Accepted()), IsOk());
   const StepRecord volume{.position = 1, .kind = v1::RESOURCE_KIND_VOLUME, .name = "/opt"};
-  ASSERT_THAT(journal->BeginStep(TestId(1), volume, std::nullopt), IsOk());
+  ASSERT_THAT(journal->WriteSteps(TestId(1), {volume}), IsOk());
   StepRecord ended = volume;
   ended.status = v1::RESOURCE_STATUS_CHANGED;
   ended.message = "done";
   const StepRecord sysctl{.position = 3, .kind = v1::RESOURCE_KIND_SYSCTL, .name = "vm.x"};
-  ASSERT_THAT(journal->BeginStep(TestId(1), sysctl, ended), IsOk());
+  ASSERT_THAT(journal->WriteSteps(TestId(1), {ended, sysctl}), IsOk());
   const auto steps = journal->Steps(TestId(1)).value();
   ASSERT_EQ(steps.size(), 2u);
   EXPECT_EQ(steps[0].status, v1::RESOURCE_STATUS_CHANGED);
@@ -324,7 +324,7 @@ TEST_F(JournalTest, KeepsEverythingThatItSaidWasDurableUnderKill) {
       for (int i = next; journal.ok(); ++i) {
         if (!(*journal)->Accept(Record(i), Accepted(i)).ok()) _exit(2);
         const StepRecord step{.position = 1, .kind = v1::RESOURCE_KIND_SYSCTL, .name = "vm.x"};
-        if (!(*journal)->BeginStep(TestId(i), step, std::nullopt).ok()) _exit(3);
+        if (!(*journal)->WriteSteps(TestId(i), {step}).ok()) _exit(3);
         if (!(*journal)->Finish(TestId(i), absl::StrCat("report ", i), Ended(i)).ok()) _exit(4);
         if (write(pipe_ends[1], &i, sizeof i) != sizeof i) _exit(5);
       }

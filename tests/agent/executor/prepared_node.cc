@@ -9,7 +9,7 @@ class SilentListener : public ConvergeListener {
  public:
   explicit SilentListener(const Faults& faults) : faults_(faults) {}
   void OnProgress(const v1::Progress& /*progress*/) override {}
-  absl::Status BeforeChange(int /*position*/, const Resource& /*resource*/) override {
+  absl::Status BeforeChanges(const std::vector<UpcomingChange>& /*changes*/) override {
     return absl::OkStatus();
   }
   void AfterChange(int /*position*/, const v1::ResourceResult& /*result*/) override {}

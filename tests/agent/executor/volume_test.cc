@@ -191,15 +191,6 @@ TEST_F(VolumeTest, NoticesThatTheContentChangedWhileItWasCopied) {
   EXPECT_EQ(node_.host.Content("/opt/cni/bin/new"), "late");
 }
 
-TEST_F(VolumeTest, AReadOnlyFstabLeavesTheVolumeUnmounted) {
-  Fill();
-  EmptyOpt();
-  node_.host.FilesystemAt("/etc").read_only = true;
-  const std::string before = node_.host.Snapshot();
-  EXPECT_THAT(Apply().message(), HasSubstr("/etc/fstab: Read-only file system"));
-  EXPECT_EQ(node_.host.Snapshot(), before);
-}
-
 // What makes the volume refused, in every mode, with the machine as it was.
 struct Refusal {
   const char* name;
@@ -244,6 +235,9 @@ const Refusal kRefusals[] = {
        node.host.Mount(*node.disk, "/opt");
      },
      "is mounted on /opt as ext4, and the role asks for xfs"},
+    // Of a blank disk: it is not formatted either.
+    {"AReadOnlyFstab", [](PreparedNode& node) { node.host.FilesystemAt("/etc").read_only = true; },
+     "/etc/fstab: Read-only file system"},
     {"InUse",
      [](PreparedNode& node) {
        node.disk->trouble = absl::FailedPreconditionError("in use by md0");

@@ -69,6 +69,27 @@ TEST_F(FilesTest, SaysWhatIsWrongOnAReadOnlyFilesystem) {
   EXPECT_THAT(std::string(replaced.message()), testing::HasSubstr("Read-only file system"));
 }
 
+TEST_F(FilesTest, TellsWhatKeepsAFileFromBeingReplaced) {
+  {
+    const TestMount mount("tmpfs", scratch_.path(), "tmpfs", MS_RDONLY);
+    EXPECT_THAT(host_.CheckReplaceable(scratch_ / "fstab"),
+                FailsWith(absl::StatusCode::kFailedPrecondition, "Read-only file system; remount"));
+  }
+  const LoopDisk disk(8 << 20);
+  Shell("mkfs.ext4 -q " + disk.node());
+  const TestMount mount(disk.node(), scratch_.path(), "ext4");
+  WriteFile(scratch_ / "fstab", "before");
+  for (const std::string& immutable : {scratch_ / "fstab", scratch_.path()}) {
+    Shell("chattr +i " + immutable);
+    EXPECT_THAT(host_.CheckReplaceable(scratch_ / "fstab"),
+                FailsWith(absl::StatusCode::kFailedPrecondition, "chattr -i"));
+    EXPECT_FALSE(host_.ReplaceFile(scratch_ / "fstab", "before", "after").ok());
+    Shell("chattr -i " + immutable);
+    EXPECT_THAT(host_.CheckReplaceable(scratch_ / "fstab"), IsOk());
+  }
+  EXPECT_EQ(ReadAll(scratch_ / "fstab"), "before");
+}
+
 TEST_F(FilesTest, SaysWhatIsWrongOnAFullDisk) {
   const LoopDisk disk(2 << 20);
   Shell("mkfs.ext4 -q -N 16 -O ^has_journal " + disk.node());

@@ -199,8 +199,9 @@ TEST_P(MigrateTest, NamesConflictsAndWritesNothing) {
   ASSERT_THAT(preview, IsOk());
   EXPECT_THAT(preview->conflicts,
               ElementsAre("content", "dir", "dir2", "link", "mode", "owner", "size", "xattr"));
-  EXPECT_THAT(Migrate(), FailsWith(absl::StatusCode::kFailedPrecondition,
-                                   "content, dir, dir2, link, mode, owner, size, xattr"));
+  const absl::StatusOr<Migration> migrated = Migrate();
+  ASSERT_THAT(migrated, IsOk());
+  EXPECT_EQ(migrated->conflicts, preview->conflicts);
   OnVolume("test $(cat content) = two && test ! -e .bpa-migrate && test ! -e dir2/z");
 }
 
@@ -265,7 +266,9 @@ TEST_P(MigrateTest, FollowsNoLinkOnTheVolume) {
   InSource("mkdir data && echo x > data/file");
   ASSERT_EQ(mkdir((scratch_ / "outside").c_str(), 0755), 0);
   OnVolume("ln -s " + (scratch_ / "outside") + " data");
-  EXPECT_THAT(Migrate(), FailsWith(absl::StatusCode::kFailedPrecondition, "data"));
+  const absl::StatusOr<Migration> migrated = Migrate();
+  ASSERT_THAT(migrated, IsOk());
+  EXPECT_THAT(migrated->conflicts, ElementsAre("data"));
   EXPECT_TRUE(std::filesystem::is_empty(scratch_ / "outside"));
 }
 
