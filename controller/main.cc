@@ -28,8 +28,8 @@ void SilenceGrpc() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Debian's Abseil is a debug build in this: it would keep a graph of all locks that gRPC takes, and
-  // abort at what looks like a cycle.
+  // Debian's Abseil is a debug build in this: it would keep a graph of all locks that gRPC takes,
+  // and abort at what looks like a cycle.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   SilenceGrpc();
   bpa::controller::GlobalOptions global(std::cin, std::cout, std::cerr);

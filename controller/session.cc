@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <future>
 #include <ostream>
 #include <utility>
 
@@ -102,6 +103,9 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
                                          ". To collect their reports: bpactl apply --signed ",
                                          home_.CommandDirectory(id), "/command.dsse\n"));
   Progress progress(global_->err, nodes, ProgressOptionsFor(*global_));
+  // While the nodes work.
+  std::future<std::string> hints =
+      std::async(std::launch::async, [&] { return ExpiryHints(home_, nodes, absl::Now()); });
   RunResult result;
   result.nodes =
       RunCommand(nodes, *identity, home_, id, command.envelope, ToSend(command.command, options),
@@ -109,7 +113,7 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
   progress.Clear();
   EndRecord(FleetExitCode(result.nodes), &recorder);
   TellJournal(command.command, result.nodes);
-  if (!global_->json()) global_->err << ExpiryHints(home_, nodes, absl::Now());
+  if (!global_->json()) global_->err << hints.get();
   result.interrupted = interrupt.stop();
   return result;
 }

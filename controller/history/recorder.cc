@@ -1,5 +1,6 @@
 #include "controller/history/recorder.h"
 
+#include <future>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,13 +22,11 @@ absl::Status Recorder::Begin(const std::string& id, std::string_view envelope,
   // Syncs the directory, and the log's name with it.
   if (absl::Status status = home_.SaveCommand(id, envelope); !status.ok()) return status;
   run_ = ReadRun(home_, id, KnownSigners(home_));
-  absl::StatusOr<std::unique_ptr<HistoryIndex>> history = HistoryIndex::Open(home_);
-  const absl::Status unusable = history.status();
-  if (history.ok()) history_ = *std::move(history);
-  absl::Status indexed = history_ == nullptr ? unusable : PutInIndex();
-  // What is to be kept of the nodes' answers would find no room either.
-  if (absl::IsResourceExhausted(indexed)) return indexed;
-  if (!indexed.ok()) Warn(indexed);
+  // Of the log as `run_` knows it: by its size CatchUp tells what the row does not tell of.
+  const int64_t log_bytes = RunLogBytes(*directory);
+  index_ = std::async(std::launch::async, [home = home_, run = run_, log_bytes] {
+    return OpenIndex(home, run, log_bytes);
+  });
   return absl::OkStatus();
 }
 
@@ -55,8 +54,10 @@ absl::Status Recorder::Finish(int exit_code) {
                         absl::StrCat("what became of command ", id_,
                                      " could not be written down: ", log_status_.message()));
   }
-  if (history_ == nullptr) return absl::OkStatus();
-  if (absl::Status indexed = PutInIndex(); !indexed.ok()) Warn(indexed);
+  if (absl::Status indexed = PutInIndex(); !indexed.ok()) {
+    warning_ = absl::StrCat(indexed.message(), ". This command is recorded in ",
+                            home_.CommandDirectory(id_), " all the same");
+  }
   return absl::OkStatus();
 }
 
@@ -68,14 +69,17 @@ void Recorder::Append(const RunEvent& event) {
   if (log_status_.ok()) log_status_ = log_->Append(event);
 }
 
-absl::Status Recorder::PutInIndex() {
-  return history_->Put(run_, RunLogBytes(home_.CommandDirectory(id_)));
+Recorder::Index Recorder::OpenIndex(const Home& home, const Run& run, int64_t log_bytes) {
+  absl::StatusOr<std::unique_ptr<HistoryIndex>> history = HistoryIndex::Open(home);
+  if (!history.ok()) return {.history = nullptr, .status = history.status()};
+  absl::Status put = (*history)->Put(run, log_bytes);
+  return {.history = *std::move(history), .status = std::move(put)};
 }
 
-void Recorder::Warn(const absl::Status& status) {
-  history_.reset();
-  warning_ = absl::StrCat(status.message(), ". This command is recorded in ",
-                          home_.CommandDirectory(id_), " all the same");
+absl::Status Recorder::PutInIndex() {
+  const Index index = index_.get();
+  if (!index.status.ok()) return index.status;
+  return index.history->Put(run_, RunLogBytes(home_.CommandDirectory(id_)));
 }
 
 }  // namespace bpa::controller

@@ -2,6 +2,7 @@
 #ifndef BPA_CONTROLLER_HISTORY_RECORDER_H_
 #define BPA_CONTROLLER_HISTORY_RECORDER_H_
 
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,8 +17,9 @@
 namespace bpa::controller {
 
 // The log is the record: it is written before anything is sent and as each node ends, so that a
-// bpactl that is killed leaves what it knew. The database is brought up to date at both ends; where
-// it cannot be used, the command goes on without it, because it can be made again from the log.
+// bpactl that is killed leaves what it knew. The database is brought up to date at both ends, the
+// first time on a thread beside the sending; where it cannot be used, the command goes on without
+// it, because it can be made again from the log.
 class Recorder {
  public:
   explicit Recorder(Home home) : home_(std::move(home)) {}
@@ -34,15 +36,20 @@ class Recorder {
   const std::string& warning() const { return warning_; }
 
  private:
+  struct Index {
+    std::unique_ptr<HistoryIndex> history;
+    absl::Status status;
+  };
+
   void Append(const RunEvent& event);
+  static Index OpenIndex(const Home& home, const Run& run, int64_t log_bytes);
   absl::Status PutInIndex();
-  void Warn(const absl::Status& status);
 
   Home home_;
   std::string id_;
   std::optional<RunLog> log_;
   Run run_;
-  std::unique_ptr<HistoryIndex> history_;  // null when it cannot be used
+  std::future<Index> index_;  // until Finish
   absl::Status log_status_;
   std::map<std::string, absl::Time> sent_at_;
   std::string warning_;
