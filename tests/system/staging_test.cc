@@ -173,6 +173,25 @@ class BrokenOffTest : public StagingTest {
     AwaitReceived(8 * kMiB);
     EXPECT_EQ(Difference(old_, Published(1)), "");
   }
+  // As BeginStaging, by a bpactl that KillBpactl ends.
+  void BeginToBeKilled() {
+    Write("old", "old");
+    Stage(source_ + " node-1");
+    old_ = Published(1);
+    Write("large", RandomBytes(24 * kMiB));
+    std::filesystem::remove(pid_file_);
+    staging_ = std::thread([this] {
+      RunScript(absl::StrCat("echo $$ >", pid_file_, " && exec ", BPA_BUILD_DIR,
+                             "/controller/bpactl stage --yes ", source_,
+                             " node-1 --limit-rate 5M"));
+    });
+    AwaitReceived(8 * kMiB);
+  }
+  void KillBpactl() {
+    MustRun(absl::StrCat("kill -KILL $(cat ", pid_file_, ")"));
+    staging_.join();
+    std::filesystem::remove(pid_file_);
+  }
   // It finishes, and in the end only this much was asked for by whoever asked last.
   void ExpectFinished(size_t received_at_most) {
     if (staging_.joinable()) staging_.join();
@@ -181,6 +200,7 @@ class BrokenOffTest : public StagingTest {
     EXPECT_EQ(Difference(Source(), Published(1)), "");
   }
 
+  const std::string pid_file_ = BPA_BUILD_DIR "/system-lab.bpactl-pid";
   std::string old_;
   std::thread staging_;
   json nodes_;
@@ -209,15 +229,20 @@ TEST_F(BrokenOffTest, ByAConnectionThatIsCut) {
 }
 
 TEST_F(BrokenOffTest, ByABpactlThatIsKilled) {
-  Write("large", RandomBytes(24 * kMiB));
-  const std::string bpactl = BPA_BUILD_DIR "/controller/bpactl";
-  std::thread first([&] {
-    RunScript(absl::StrCat("exec timeout -s KILL 3 ", bpactl, " stage --yes ", source_,
-                           " node-1 --limit-rate 5M"));
-  });
-  AwaitReceived(8 * kMiB);
-  first.join();
-  EXPECT_EQ(RunScript(absl::StrCat("test -e ", lab().RootPath(1, kPackages))).exit_code, 1);
+  BeginToBeKilled();
+  KillBpactl();
+  EXPECT_EQ(Difference(old_, Published(1)), "");
+  nodes_ = Stage(source_ + " node-1");
+  ExpectFinished(18 * kMiB);
+}
+
+// What a reboot of node and bastion at once leaves.
+TEST_F(BrokenOffTest, ByTheKillingOfAllThreePrograms) {
+  BeginToBeKilled();
+  EXPECT_TRUE(lab().KillProgram(1, "bpa-executor"));
+  EXPECT_TRUE(lab().KillProgram(1, "bpa-gateway"));
+  KillBpactl();
+  EXPECT_EQ(Difference(old_, Published(1)), "");
   nodes_ = Stage(source_ + " node-1");
   ExpectFinished(18 * kMiB);
 }

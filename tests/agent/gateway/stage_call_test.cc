@@ -239,7 +239,7 @@ TEST_F(StageCallTest, StopsTheClientWhileTheExecutorDoesNotRead) {
   Client client(Controller());
   ASSERT_TRUE(client.SendEnvelope());
   ASSERT_TRUE(client.Next());
-  constexpr size_t kPieces = 200;
+  constexpr size_t kPieces = 256;
   std::atomic<size_t> sent = 0;
   std::thread sender([&] {
     const std::string piece(kMaxContentFrameBytes, 'x');
@@ -252,7 +252,8 @@ TEST_F(StageCallTest, StopsTheClientWhileTheExecutorDoesNotRead) {
     stopped_at = sent;
     absl::SleepFor(absl::Milliseconds(300));
   } while (sent != stopped_at);
-  EXPECT_LT(stopped_at * kMaxContentFrameBytes, size_t{16} * 1024 * 1024);
+  // The gateway's quota: how much of it gRPC's window takes depends on how busy the machine is.
+  EXPECT_LT(stopped_at * kMaxContentFrameBytes, size_t{40} * 1024 * 1024);
   release.Notify();
   EXPECT_EQ(client.Next()->report_envelope(), "report");
   sender.join();
