@@ -97,11 +97,12 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
   absl::StatusOr<ClientIdentity> identity = home_.ReadClientIdentity();
   if (!identity.ok()) return identity.status();
   const std::string& id = command.command.id();
-  Recorder recorder(home_);
-  if (absl::Status kept = recorder.Begin(id, command.envelope, verb_); !kept.ok()) return kept;
+  // Before the recorder, which starts a thread.
   const Interrupt interrupt(absl::StrCat("bpactl: left; nodes may still carry out command ", id,
                                          ". To collect their reports: bpactl apply --signed ",
                                          home_.CommandDirectory(id), "/command.dsse\n"));
+  Recorder recorder(home_);
+  if (absl::Status kept = recorder.Begin(id, command.envelope, verb_); !kept.ok()) return kept;
   Progress progress(global_->err, nodes, ProgressOptionsFor(*global_));
   // While the nodes work.
   std::future<std::string> hints =

@@ -5,7 +5,7 @@
 bench_source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bench_ssh=$BPA_LAB_DIR/ssh
 
-# sshd in every host, and one key that may log in as root.
+# sshd in every host as Debian configures it, and one key that may log in as root.
 baselines_start() {
   local n root
   mkdir -p "$bench_ssh" && ssh-keygen -q -t ed25519 -N '' -f "$bench_ssh/key" || return 1
@@ -19,10 +19,10 @@ baselines_start() {
     install -d -m 0700 "$root/root/.ssh" &&
       install -m 0600 "$bench_ssh/key.pub" "$root/root/.ssh/authorized_keys" &&
       ssh-keygen -q -t ed25519 -N '' -f "$root/etc/ssh/bench_host_key" || return 1
-    # Without PAM, sshd takes a `!` for a locked account.
+    # A `!` is a locked account.
     sed -i 's/^root:[^:]*:/root:*:/' "$root/etc/shadow"
-    lab_enter "$n" /usr/sbin/sshd -f /dev/null -o HostKey=/etc/ssh/bench_host_key -o UsePAM=no \
-      -o PermitRootLogin=prohibit-password -o UseDNS=no -o 'Subsystem=sftp internal-sftp' || return 1
+    lab_enter "$n" mkdir -p /run/sshd &&
+      lab_enter "$n" /usr/sbin/sshd -o HostKey=/etc/ssh/bench_host_key || return 1
   done
   baselines_write_inventory
 }
