@@ -25,6 +25,8 @@ struct CommandContext {
   bool reset_directories = false;
   // Distinct trusted keys that signed; acts compare it with the policy's thresholds.
   int distinct_signers = 0;
+  // An apply that is bound to a plan: whatever would be refused was looked for when that was made.
+  bool reviewed = false;
   // Where packages' bytes come from; null when the command came without (PLAN, VERIFY, or an APPLY
   // that asked for none), and then a package whose content is not on the node fails.
   ContentSource* content = nullptr;

@@ -247,6 +247,7 @@ absl::StatusOr<std::string> Executor::CarryOut(const Command& command, const Dec
                 .mode = proto.mode(),
                 .reset_directories = proto.reset_directories(),
                 .distinct_signers = static_cast<int>(command.signers().size()),
+                .reviewed = target.has_reviewed_plan(),
                 .content = caller.content == nullptr ? nullptr : &noted,
                 .stopping = &stopping_});
   if (!resources.ok()) return Refuse(PlanRefusal(resources.status()), resources.status());

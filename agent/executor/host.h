@@ -203,7 +203,8 @@ class Host {
   // Copies everything in `directory` onto the disk's filesystem through a detached mount: owners,
   // modes, times, extended attributes, hard links, symbolic links; each file appears under its name
   // only when whole; compares; syncs. Where there are conflicts, they are all that it returns, and
-  // nothing was written. Safe to repeat after a crash. The source is not changed.
+  // nothing was written but what mounting writes. Safe to repeat after a crash. The source is not
+  // changed.
   virtual absl::StatusOr<Migration> MigrateTree(const std::string& directory, const Disk& disk,
                                                 Filesystem filesystem) = 0;
 

@@ -216,8 +216,8 @@ absl::Status Inspector::JudgeHidden(const std::vector<std::string>& names) {
       absl::StrCat(DescribeTree(state_.hidden), " in ", mount_point(), " (",
                    absl::BytesToHexString(state_.hidden.digest.substr(0, 6)), ")"),
       "on the volume");
-  const bool told_by_the_copy = wish_.context.mode == v1::MODE_APPLY;
-  return state_.format || told_by_the_copy ? absl::OkStatus() : InspectConflicts();
+  const bool looked_for_before = wish_.context.mode == v1::MODE_APPLY && wish_.context.reviewed;
+  return state_.format || looked_for_before ? absl::OkStatus() : InspectConflicts();
 }
 
 absl::Status Inspector::InspectConflicts() {

@@ -57,9 +57,10 @@ struct VolumeState {
   std::vector<Difference> differences;
 };
 
-// Fails where no change may be made from the present state: see VolumeResource. An apply is not
-// told here that what the mount would hide conflicts with what the volume holds: the copy finds out
-// before it writes, and mounting the volume for a look takes milliseconds.
+// Fails where no change may be made from the present state: see VolumeResource. Whether what the
+// mount would hide conflicts with what the volume holds is not looked for again in an apply that is
+// bound to a plan: that mounts the volume, which takes longer than all the rest, and the copy finds
+// out before it writes.
 absl::StatusOr<VolumeState> InspectVolume(const VolumeWish& wish, const Disk& disk,
                                           const Policy& policy, Host& host, Ledger& ledger);
 

@@ -334,6 +334,18 @@ TEST_P(VolumeRefusalTest, IsToldInEveryModeAndChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(All, VolumeRefusalTest, testing::ValuesIn(kRefusals),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
+// The plan looked for conflicts. One that has come up since is found by the copy, before it writes.
+TEST_F(VolumeTest, AReviewedApplyRefusesAConflictThatThePlanDidNotSee) {
+  auto cni = std::make_shared<FakeNode>();
+  cni->type = FileType::kRegular;
+  node_.host.Fill(*node_.disk, Filesystem::kXfs, kUuid).root->children["cni"] = cni;
+  node_.context.reviewed = true;
+  const std::string before = node_.host.Snapshot();
+  EXPECT_THAT(Apply().message(),
+              HasSubstr("already holds other versions of what is in /opt: cni; remove one side"));
+  EXPECT_EQ(node_.host.Snapshot(), before);
+}
+
 TEST_F(VolumeTest, FormattingNeedsAsManySignersAsThePolicySays) {
   node_.policy.format_threshold = 2;
   EXPECT_EQ(node_.RunOne(v1::MODE_PLAN).status(), v1::RESOURCE_STATUS_WOULD_CHANGE);
