@@ -69,8 +69,12 @@ install_guest_files() {
   ln -s ../vm-shell.socket "$wants/sockets.target.wants/vm-shell.socket"
   mkdir -p "$wants/basic.target.wants"
   ln -s ../vm-payload.service "$wants/basic.target.wants/vm-payload.service"
-  [[ $kind == cloud-init ]] ||
+  if [[ $kind == cloud-init ]]; then
+    # The network is ours, and the same on each boot; locales are not in this image.
+    printf 'network: {config: disabled}\nlocale: false\n' >"$root/etc/cloud/cloud.cfg.d/99-guest.cfg"
+  else
     ln -s ../vm-first-boot.service "$wants/multi-user.target.wants/vm-first-boot.service"
+  fi
   ln -sf /lib/systemd/system/multi-user.target "$wants/default.target"
   ln -s /lib/systemd/system/systemd-networkd.service "$wants/multi-user.target.wants/"
   for unit in systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer \
