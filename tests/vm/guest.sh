@@ -10,6 +10,8 @@
 : "${guest_image=}" "${guest_dir=}"
 guest_volume_id=vol-0123456789abcdef0
 guest_memory_mib=1024
+# Of QEMU's -drive for the volume, each with a comma before it.
+guest_volume_options=
 # Seconds. No promise: a machine that others use as well is slow to emulate one.
 guest_patience=600
 guest_pid=
@@ -73,7 +75,7 @@ guest_boot() {
   if [[ ${1:-} == --without-volume ]]; then
     shift
   else
-    devices=(-drive "if=none,id=volume,file=$guest_dir/volume.raw,format=raw,cache=writeback"
+    devices=(-drive "if=none,id=volume,file=$guest_dir/volume.raw,format=raw,cache=writeback$guest_volume_options"
       -device "nvme,serial=${guest_volume_id/-/},drive=volume")
   fi
   local forwards="hostfwd=tcp:127.0.0.1:$guest_shell_port-:2222"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2016  # run.sh says where things are
+# shellcheck shell=bash disable=SC2154,SC2016,SC2034  # run.sh says where things are
 # The package is upgraded in the middle of an apply: bpactl loses its connection with the gateway that
 # is exchanged, asks again by itself, and the command ends as if nothing had happened.
 
@@ -12,8 +12,9 @@ newer_package() {
 }
 
 scenario() {
+  # So much, and so slow a volume, that the apply takes longer than the upgrade: 20 s.
+  guest_volume_options=,throttling.bps-write=16000000
   newer_package && cluster_start || return 1
-  # So much that the apply takes longer than the upgrade.
   in_guest '' 'mkdir /opt/aws/large && cd /opt/aws/large &&
     for n in 1 2 3 4 5 6 7 8; do head -c 40000000 /dev/urandom >$n; done' || return 1
   local applying executor
