@@ -160,7 +160,7 @@ compare() {
 # Bytes over node 1's network, both ways.
 wire_bytes() {
   lab_enter 1 cat /proc/net/dev |
-    awk -F '[: ]+' 'NR > 2 && $2 != "lo" {sum += $3 + $11} END {printf "%d", sum}'
+    awk -F '[: ]+' 'NR > 2 && $2 != "lo" {sum += $3 + $11} END {printf "%.0f", sum}'
 }
 
 # row WHAT OURS THEIRS UNIT BOUND: the ratio theirs/ours must be at least BOUND.
