@@ -40,7 +40,7 @@ absl::StatusOr<PrivateKey> Generate(SignerType type) {
 
 // The rest of a bundle may leave the bastion, keys above all; the pinned key stays.
 absl::StatusOr<bool> BundleIsMade(const std::string& directory) {
-  const absl::StatusOr<bool> present = PathExists(directory);
+  absl::StatusOr<bool> present = PathExists(directory);
   if (!present.ok() || !*present) return present;
   absl::StatusOr<bool> pinned = PathExists(directory + "/report.pem");
   if (!pinned.ok() || *pinned) return pinned;

@@ -100,8 +100,7 @@ struct MountEntry {
 struct Migration {
   uint64_t entries = 0;
   uint64_t bytes = 0;
-  // Paths relative to the tree that exist on the volume with other content, type or attributes;
-  // at most 20.
+  // At most 20 paths that the volume has with other content, type or attributes.
   std::vector<std::string> conflicts;
   // While it lives, the filesystem stays active, mounted nowhere: the mount that follows joins it
   // and does not wait for a log to be written and read again. Null where nothing was copied.
@@ -136,9 +135,8 @@ class Host {
   virtual absl::Status ReplaceFile(const std::string& path,
                                    const std::optional<std::string>& expected,
                                    std::string_view contents) = 0;
-  // What would keep ReplaceFile from replacing `path`, as far as can be told without writing:
-  // FailedPrecondition on a read-only filesystem and for an immutable file or directory. OK if it
-  // does not exist but could be made.
+  // FailedPrecondition if a read-only filesystem, or an immutable file or directory, would keep
+  // ReplaceFile from replacing or making `path`. Writes nothing.
   virtual absl::Status CheckReplaceable(const std::string& path) = 0;
   // One level; exact mode whatever the umask; AlreadyExists if anything is there.
   // `filesystem`: st_dev that the parent must be on, else FailedPrecondition: nothing may land
@@ -165,7 +163,6 @@ class Host {
   virtual absl::StatusOr<uint32_t> LookUpGroup(const std::string& name) = 0;
 
   // --- Sysctls. `name` is dotted and already checked.
-
   // The value with runs of white space folded to one blank.
   virtual absl::StatusOr<std::string> ReadSysctl(const std::string& name) = 0;
   virtual absl::Status WriteSysctl(const std::string& name, const std::string& value) = 0;
@@ -202,14 +199,12 @@ class Host {
                                                      Filesystem filesystem) = 0;
   // Copies everything in `directory` onto the disk's filesystem through a detached mount: owners,
   // modes, times, extended attributes, hard links, symbolic links; each file appears under its name
-  // only when whole; compares; syncs. Where there are conflicts, they are all that it returns, and
-  // nothing was written but what mounting writes. Safe to repeat after a crash. The source is not
-  // changed.
+  // only when whole; compares; syncs. Conflicts are all that it returns where there are any, and
+  // then only mounting has written. Safe to repeat after a crash. The source is not changed.
   virtual absl::StatusOr<Migration> MigrateTree(const std::string& directory, const Disk& disk,
                                                 Filesystem filesystem) = 0;
 
   // --- Mounts.
-
   // /proc/1/mountinfo, in its order (later entries cover earlier ones).
   virtual absl::StatusOr<std::vector<MountEntry>> ReadMounts() = 0;
   // Mounts what /etc/fstab says for `mount_point`, for the whole host. FailedPrecondition says why
