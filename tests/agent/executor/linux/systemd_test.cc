@@ -9,13 +9,13 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -99,7 +99,7 @@ class StandInManager {
     sd_bus_flush_close_unref(bus_);
   }
   std::vector<std::string> calls() const {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     return calls_;
   }
 
@@ -116,7 +116,7 @@ class StandInManager {
   }
 
   void Note(std::string call) {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     calls_.push_back(std::move(call));
   }
 
@@ -157,7 +157,7 @@ class StandInManager {
   const Script script_;
   sd_bus* bus_ = nullptr;
   std::atomic<bool> stop_ = false;
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;  // ThreadSanitizer cannot see through Debian's Abseil
   std::vector<std::string> calls_;
   std::thread thread_;
 };
