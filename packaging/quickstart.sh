@@ -29,7 +29,8 @@ case "$#:${1:-}" in
 esac
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-work=$top/build/quickstart
+# Beside the lab's settings (packaging/lab/hosts.sh), for tests: another place than what --keep leaves.
+work=${BPA_QUICKSTART_DIR:-$top/build/quickstart}
 # shellcheck source=packaging/lab/hosts.sh
 . "$top/packaging/lab/hosts.sh"
 # shellcheck source=packaging/lab/evidence.sh
@@ -117,7 +118,7 @@ mkdir -p "$work"
 step "Install what the build needs"
 quietly "$work/install.log" "$top/packaging/install-build-deps.sh"
 echo "done"
-step "Build bpactl, bpa-gateway and bpa-executor (log: build/quickstart/build.log)"
+step "Build bpactl, bpa-gateway and bpa-executor (log: ${work#"$top"/}/build.log)"
 build_programs
 "$bpactl" version || die "bpactl version failed"
 
@@ -164,7 +165,7 @@ done
 if [[ $keep == true ]]; then
   write_env
   step "The hosts stay"
-  echo "  . build/quickstart/env && bpactl verify"
+  echo "  . ${work#"$top"/}/env && bpactl verify"
   echo "  packaging/lab/lab.sh enter 1 bash       a shell on $(lab_name 1)"
   echo "  packaging/quickstart.sh --down          removes everything"
 fi

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # packaging/quickstart.sh as people use it: interrupted midway, kept, used with its `env`, taken down.
-# Usage: quickstart_test.sh     Needs root and the release build, which quickstart.sh makes else.
+# Usage: quickstart_test.sh     Needs root and the release build, which quickstart.sh makes else. In a
+# place of its own and with names of its own: hosts that somebody keeps are left alone.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-unset BPA_LAB_PREFIX BPA_LAB_SUBNET BPA_LAB_DIR BPA_LAB_BUILD BPA_LAB_HOSTS BPA_HOME
-work=$top/build/quickstart
+unset BPA_LAB_BUILD BPA_LAB_HOSTS BPA_HOME
+work=$top/build/quickstart-test
+export BPA_QUICKSTART_DIR=$work BPA_LAB_PREFIX=bpa-qs- BPA_LAB_SUBNET=10.89.6 BPA_LAB_DIR=$work/hosts
 log=$top/build/quickstart-test.log
 sysctl_file=/proc/sys/vm/max_map_count
 
@@ -17,8 +19,8 @@ fail() {
 
 # What quickstart.sh makes on this machine, whole or in part.
 remains() {
-  ip netns list | grep '^bpa-node-' || true
-  ip -o link show | grep -o 'bpa-node-[^:@]*' || true
+  ip netns list | grep "^$BPA_LAB_PREFIX" || true
+  ip -o link show | grep -o "${BPA_LAB_PREFIX}[^:@]*" || true
   losetup --list --noheadings --output NAME,BACK-FILE | grep "$work" || true
   ls -d "$work"/{hosts,home,env,plan,max_map_count} 2>/dev/null || true
 }
@@ -80,8 +82,8 @@ interrupt TERM 143 '== bpactl init'
 "$top/packaging/quickstart.sh" --keep >"$log" 2>&1 </dev/null || fail "quickstart.sh --keep exited with $?"
 grep -q '^All 4 hosts are as promised\.$' "$log" || fail "it does not say that all is as promised"
 for n in 1 2 3 4; do
-  comms=$(for pid in $(ip netns pids "bpa-node-$n"); do cat "/proc/$pid/comm"; done)
-  grep -qx bpa-gateway <<<"$comms" || fail "no gateway runs in bpa-node-$n: $comms"
+  comms=$(for pid in $(ip netns pids "$BPA_LAB_PREFIX$n"); do cat "/proc/$pid/comm"; done)
+  grep -qx bpa-gateway <<<"$comms" || fail "no gateway runs in $BPA_LAB_PREFIX$n: $comms"
 done
 # In a directory and an environment of somebody else's.
 # shellcheck disable=SC2016  # the inner shell expands it
@@ -97,3 +99,8 @@ echo "ok: --keep again begins anew"
 expect_nothing_left "--down"
 "$top/packaging/quickstart.sh" --down >"$log" 2>&1 || fail "--down with nothing there exited with $?"
 echo "ok: --down removes everything, and again"
+
+# What the README names.
+# shellcheck disable=SC2016  # the inner shell expands it
+first=$(env -u BPA_LAB_PREFIX bash -euc '. "$1/packaging/lab/hosts.sh" && lab_name 1' - "$top")
+[[ $first == bpa-node-1 ]] || fail "without settings the first host is called '$first'"
