@@ -104,9 +104,11 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
   Recorder recorder(home_);
   if (absl::Status kept = recorder.Begin(id, command.envelope, verb_); !kept.ok()) return kept;
   Progress progress(global_->err, nodes, ProgressOptionsFor(*global_));
-  // While the nodes work.
+  // While the nodes work; for a program that reads JSON, never.
+  const std::launch when =
+      global_->json() ? std::launch::deferred : std::launch::async | std::launch::deferred;
   std::future<std::string> hints =
-      std::async(std::launch::async, [&] { return ExpiryHints(home_, nodes, absl::Now()); });
+      std::async(when, [&] { return ExpiryHints(home_, nodes, absl::Now()); });
   RunResult result;
   result.nodes =
       RunCommand(nodes, *identity, home_, id, command.envelope, ToSend(command.command, options),

@@ -24,9 +24,10 @@ absl::Status Recorder::Begin(const std::string& id, std::string_view envelope,
   run_ = ReadRun(home_, id, KnownSigners(home_));
   // Of the log as `run_` knows it: by its size CatchUp tells what the row does not tell of.
   const int64_t log_bytes = RunLogBytes(*directory);
-  index_ = std::async(std::launch::async, [home = home_, run = run_, log_bytes] {
-    return OpenIndex(home, run, log_bytes);
-  });
+  // Where there is no thread to be had, Finish does it.
+  index_ =
+      std::async(std::launch::async | std::launch::deferred,
+                 [home = home_, run = run_, log_bytes] { return OpenIndex(home, run, log_bytes); });
   return absl::OkStatus();
 }
 

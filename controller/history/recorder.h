@@ -25,8 +25,8 @@ class Recorder {
   explicit Recorder(Home home) : home_(std::move(home)) {}
 
   // Keeps the signed command, durably, and notes that `verb` has begun. When it fails, nothing may
-  // be sent: ResourceExhausted, for one, when the disk is full. Starts a thread, which Finish and
-  // the destructor wait for.
+  // be sent: ResourceExhausted, for one, when the disk is full. Starts a thread, if there is one
+  // to be had, which Finish and the destructor wait for.
   absl::Status Begin(const std::string& id, std::string_view envelope, const std::string& verb);
   // `observer` and this. Valid as long as this object.
   FleetObserver Watch(FleetObserver observer);
