@@ -11,7 +11,7 @@ build=(
   libabsl-dev libblkid-dev libc-ares-dev libcli11-dev libfmt-dev libgrpc++-dev libgtest-dev
   libgmock-dev libmount-dev libprotobuf-dev libre2-dev libspdlog-dev libsqlite3-dev libssl-dev
   libsystemd-dev libyaml-cpp-dev nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc
-  zlib1g-dev
+  libxxhash-dev zlib1g-dev
 )
 # `acl`, `attr` and the rest: lab hosts are made of namespaces, loop devices and real filesystems.
 lab=(acl attr e2fsprogs iproute2 openssl procps systemd util-linux mount xfsprogs)

@@ -42,6 +42,7 @@ function(bpa_static_library name file)
 endfunction()
 bpa_static_library(bpa_sqlite libsqlite3.a)
 bpa_static_library(bpa_yaml_cpp libyaml-cpp.a)
+bpa_static_library(bpa_xxhash libxxhash.a)
 if(BPA_NETWORK)
   # What gRPC's own find modules found: shared libraries again.
   find_library(CARES_ARCHIVE libcares.a REQUIRED)

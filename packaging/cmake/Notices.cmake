@@ -11,6 +11,7 @@ set(notices_of
     libre2-dev
     libspdlog-dev
     libsqlite3-dev
+    libxxhash-dev
     libyaml-cpp-dev
     nlohmann-json3-dev)
 

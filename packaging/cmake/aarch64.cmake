@@ -5,7 +5,7 @@
 #   mmdebstrap --variant=apt --architectures=amd64,arm64 --include=$(echo ca-certificates cmake \
 #     dpkg-dev file g++ g++-aarch64-linux-gnu git libcli11-dev ninja-build nlohmann-json3-dev \
 #     pkg-config protobuf-compiler protobuf-compiler-grpc rpm \
-#     lib{absl,blkid,c-ares,fmt,grpc++,mount,protobuf,re2,spdlog,sqlite3,ssl,systemd,yaml-cpp}-dev:arm64 \
+#     lib{absl,blkid,c-ares,fmt,grpc++,mount,protobuf,re2,spdlog,sqlite3,ssl,systemd,xxhash,yaml-cpp}-dev:arm64 \
 #     zlib1g-dev:arm64 | tr ' ' ,) bookworm CHROOT
 #   git clone . CHROOT/src && mount --bind /proc CHROOT/proc
 #   chroot CHROOT sh -c 'cd /src && packaging/build-packages.sh arm64'

@@ -1,6 +1,7 @@
 #include "agent/executor/package/content_check.h"
 
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -25,17 +26,21 @@ absl::Status Differs(const CheckedFile& file, uint64_t offset) {
       absl::StrCat(QuotedPath(file.path), " is not what the manifest says at offset ", offset));
 }
 
+uint64_t ChecksumOf(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
 class SegmentReader {
  public:
-  absl::Status Check(const CheckedFile& file, const ManifestSegment& segment) {
+  // Compares data with `checksum` if there is one, else with the segment's digest.
+  absl::Status Check(const CheckedFile& file, const ManifestSegment& segment,
+                     const std::optional<uint64_t>& checksum) {
     if (segment.hole) return CheckHole(file, segment);
     const absl::StatusOr<size_t> got = Read(file, segment.offset, segment.length);
     if (!got.ok()) return got.status();
-    if (*got != segment.length ||
-        hasher_.Of(std::string_view(buffer_.data(), *got)) != segment.digest) {
-      return Differs(file, segment.offset);
-    }
-    return absl::OkStatus();
+    const std::string_view bytes(buffer_.data(), *got);
+    const bool same = bytes.size() == segment.length &&
+                      (checksum.has_value() ? ChecksumOf(bytes) == *checksum
+                                            : hasher_.Of(bytes) == segment.digest);
+    return same ? absl::OkStatus() : Differs(file, segment.offset);
   }
 
  private:
@@ -96,9 +101,18 @@ ContentCheck::~ContentCheck() {
 
 void ContentCheck::Add(const std::shared_ptr<const CheckedFile>& file,
                        const ManifestSegment& segment) {
-  if (batch_.empty() || batch_.back().file != file) ++batch_files_;
-  batch_.push_back({file, segment});
-  batch_bytes_ += segment.hole ? 0 : segment.length;
+  Add({.file = file, .segment = segment, .checksum = std::nullopt});
+}
+
+void ContentCheck::AddWritten(const std::shared_ptr<const CheckedFile>& file,
+                              const ManifestSegment& segment, std::string_view bytes) {
+  Add({.file = file, .segment = segment, .checksum = ChecksumOf(bytes)});
+}
+
+void ContentCheck::Add(Item item) {
+  if (batch_.empty() || batch_.back().file != item.file) ++batch_files_;
+  batch_bytes_ += item.segment.hole ? 0 : item.segment.length;
+  batch_.push_back(std::move(item));
   if (batch_bytes_ >= kBatchBytes || batch_.size() >= kBatchItems || batch_files_ >= kBatchFiles) {
     Flush();
   }
@@ -136,7 +150,7 @@ void ContentCheck::Work() {
     }
     room_.notify_all();
     for (const Item& item : batch) {
-      const absl::Status status = reader.Check(*item.file, item.segment);
+      const absl::Status status = reader.Check(*item.file, item.segment, item.checksum);
       checked_bytes_ += item.segment.length;
       if (status.ok()) {
         verdicts_.Good(*item.file, item.segment);

@@ -8,7 +8,9 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -50,6 +52,12 @@ class ContentCheck {
   ~ContentCheck();
 
   void Add(const std::shared_ptr<const CheckedFile>& file, const ManifestSegment& segment);
+  // Of a data segment that was just written from `bytes`, which were compared with its digest: what
+  // is read is compared with a checksum of them (XXH3, a tenth of SHA-256's time). That tells what
+  // a disk or a mistake of ours made of them; against whoever else can write the file, who is root,
+  // a digest would be no help either.
+  void AddWritten(const std::shared_ptr<const CheckedFile>& file, const ManifestSegment& segment,
+                  std::string_view bytes);
   // Until all that was added has been judged.
   void Wait();
   // Bytes judged so far, holes included.
@@ -59,9 +67,11 @@ class ContentCheck {
   struct Item {
     std::shared_ptr<const CheckedFile> file;
     ManifestSegment segment;
+    std::optional<uint64_t> checksum;  // instead of the digest
   };
   using Batch = std::vector<Item>;
 
+  void Add(Item item);
   void Flush();
   void Work();
 

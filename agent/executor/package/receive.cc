@@ -60,7 +60,7 @@ class Receiver {
     }
     absl::Status s = WriteAt(file->fd.get(), *bytes, segment.offset, QuotedPath(file->path));
     if (!s.ok()) return s;
-    assembly_.check.Add(file, segment);
+    assembly_.check.AddWritten(file, segment, *bytes);
     v1::PackageProgress& now = assembly_.progress.now();
     now.set_received_bytes(now.received_bytes() + segment.length);
     now.set_checked_bytes(assembly_.check.checked_bytes());

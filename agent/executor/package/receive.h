@@ -9,9 +9,9 @@
 namespace bpa::executor {
 
 // Every entry exists afterwards, and every chunk that does not repeat is good: each has been
-// compared with its digest before it was written, and again as it lies on the disk. `source` may be
-// null when nothing is missing. DataLoss, naming file and offset, for a chunk that is not what the
-// manifest says.
+// compared with its digest before it was written, and read again as it lies on the disk. `source`
+// may be null when nothing is missing. DataLoss, naming file and offset, for a chunk that is not
+// what the manifest says.
 absl::Status ReceiveMissing(Assembly& assembly, const bpa::Sha256& manifest_digest,
                             ContentSource* source);
 
