@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <vector>
+#include <string_view>
 
 #include "agent/executor/linux/paths.h"
 #include "agent/executor/package/tree_builder.h"
@@ -20,25 +20,6 @@ namespace {
 constexpr size_t kBufferBytes = 256 * 1024;
 // A multiple of every block size that a mountable filesystem has here.
 constexpr uint64_t kAlignment = 4096;
-
-bool IsAboutTheTarget(int error) {
-  return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EROFS;
-}
-
-absl::Status CopyThroughBuffer(int from, int to, CopyRange range, const std::string& shown) {
-  std::vector<char> buffer(std::min<uint64_t>(kBufferBytes, range.length));
-  while (range.length > 0) {
-    const ssize_t got = pread(from, buffer.data(), std::min<uint64_t>(buffer.size(), range.length),
-                              static_cast<off_t>(range.from));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return absl::OkStatus();
-    const auto count = static_cast<size_t>(got);
-    absl::Status written = WriteAt(to, std::string_view(buffer.data(), count), range.to, shown);
-    if (!written.ok()) return written;
-    range = {range.from + count, range.to + count, range.length - count};
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -77,15 +58,15 @@ bool RangeCopier::Share(int from, int to, const CopyRange& range) {
 }
 
 absl::Status RangeCopier::CopyBytes(int from, int to, CopyRange range, const std::string& shown) {
+  buffer_.resize(kBufferBytes);
   while (range.length > 0) {
-    auto source = static_cast<off_t>(range.from);
-    auto target = static_cast<off_t>(range.to);
-    const ssize_t got = copy_file_range(from, &source, to, &target, range.length, 0);
+    const ssize_t got = pread(from, buffer_.data(), std::min<uint64_t>(kBufferBytes, range.length),
+                              static_cast<off_t>(range.from));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && IsAboutTheTarget(errno)) return ErrnoStatus(errno, "copy_file_range", shown);
-    if (got < 0) return CopyThroughBuffer(from, to, range, shown);
-    if (got == 0) return absl::OkStatus();
-    const auto count = static_cast<uint64_t>(got);
+    if (got <= 0) return absl::OkStatus();
+    const auto count = static_cast<size_t>(got);
+    absl::Status written = WriteAt(to, std::string_view(buffer_.data(), count), range.to, shown);
+    if (!written.ok()) return written;
     range = {range.from + count, range.to + count, range.length - count};
   }
   return absl::OkStatus();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,7 +20,8 @@ struct CopyRange {
 // For one filesystem and one thread.
 class RangeCopier {
  public:
-  // Shares the blocks where the filesystem can and the range is aligned, else copies in the kernel.
+  // Shares the blocks where the filesystem can and the range is aligned, else copies through a
+  // buffer: where copy_file_range(2) cannot share, it is no faster (a pipe, page by page).
   // A source that is shorter than it should be, or cannot be read, leaves the rest unwritten, which
   // is no failure: whoever copies compares afterwards. `shown` is the target.
   absl::Status Copy(int from, int to, const CopyRange& range, const std::string& shown);
@@ -32,6 +34,7 @@ class RangeCopier {
   absl::Status CopyBytes(int from, int to, CopyRange range, const std::string& shown);
 
   bool can_share_ = true;
+  std::vector<char> buffer_;
   uint64_t shared_bytes_ = 0;
 };
 
