@@ -32,7 +32,10 @@ VolumeResource::VolumeResource(VolumeWish wish, const Policy& policy, Host& host
 absl::StatusOr<std::vector<Difference>> VolumeResource::Observe() {
   const absl::StatusOr<Disk> disk = AwaitDisk();
   if (!disk.ok()) return disk.status();
-  absl::StatusOr<VolumeState> state = InspectVolume(wish_, *disk, policy_, host_, ledger_);
+  const bool planned = wish_.context.mode == v1::MODE_APPLY && wish_.context.reviewed;
+  absl::StatusOr<VolumeState> state =
+      InspectVolume(wish_, *disk, planned ? Conflicts::kLookedForBefore : Conflicts::kLookFor,
+                    policy_, host_, ledger_);
   if (!state.ok()) return state.status();
   return std::move(state->differences);
 }
@@ -40,7 +43,8 @@ absl::StatusOr<std::vector<Difference>> VolumeResource::Observe() {
 absl::Status VolumeResource::Converge() {
   const absl::StatusOr<Disk> disk = AwaitDisk();
   if (!disk.ok()) return disk.status();
-  absl::StatusOr<VolumeState> state = InspectVolume(wish_, *disk, policy_, host_, ledger_);
+  absl::StatusOr<VolumeState> state =
+      InspectVolume(wish_, *disk, Conflicts::kLookedForBefore, policy_, host_, ledger_);
   if (!state.ok()) return state.status();
   if (state->differences.empty()) return absl::OkStatus();
   return Apply(*disk, *state);

@@ -19,9 +19,14 @@ constexpr char kFutureUuid[] = "(made-when-formatted)";
 // One look at one volume.
 class Inspector {
  public:
-  Inspector(const VolumeWish& wish, const Disk& disk, const Policy& policy, Host& host,
-            Ledger& ledger)
-      : wish_(wish), disk_(disk), policy_(policy), host_(host), ledger_(ledger) {}
+  Inspector(const VolumeWish& wish, const Disk& disk, Conflicts conflicts, const Policy& policy,
+            Host& host, Ledger& ledger)
+      : wish_(wish),
+        disk_(disk),
+        conflicts_(conflicts),
+        policy_(policy),
+        host_(host),
+        ledger_(ledger) {}
 
   absl::StatusOr<VolumeState> Inspect() {
     absl::Status status = InspectMounts();
@@ -67,6 +72,7 @@ class Inspector {
 
   const VolumeWish& wish_;
   const Disk& disk_;
+  const Conflicts conflicts_;
   const Policy& policy_;
   Host& host_;
   Ledger& ledger_;
@@ -216,8 +222,8 @@ absl::Status Inspector::JudgeHidden(const std::vector<std::string>& names) {
       absl::StrCat(DescribeTree(state_.hidden), " in ", mount_point(), " (",
                    absl::BytesToHexString(state_.hidden.digest.substr(0, 6)), ")"),
       "on the volume");
-  const bool looked_for_before = wish_.context.mode == v1::MODE_APPLY && wish_.context.reviewed;
-  return state_.format || looked_for_before ? absl::OkStatus() : InspectConflicts();
+  return state_.format || conflicts_ == Conflicts::kLookedForBefore ? absl::OkStatus()
+                                                                    : InspectConflicts();
 }
 
 absl::Status Inspector::InspectConflicts() {
@@ -268,8 +274,9 @@ Filesystem VolumeWish::filesystem() const {
 }
 
 absl::StatusOr<VolumeState> InspectVolume(const VolumeWish& wish, const Disk& disk,
-                                          const Policy& policy, Host& host, Ledger& ledger) {
-  return Inspector(wish, disk, policy, host, ledger).Inspect();
+                                          Conflicts conflicts, const Policy& policy, Host& host,
+                                          Ledger& ledger) {
+  return Inspector(wish, disk, conflicts, policy, host, ledger).Inspect();
 }
 
 absl::Status RefuseConflicts(const VolumeWish& wish, const Disk& disk,

@@ -57,12 +57,14 @@ struct VolumeState {
   std::vector<Difference> differences;
 };
 
-// Fails where no change may be made from the present state: see VolumeResource. Whether what the
-// mount would hide conflicts with what the volume holds is not looked for again in an apply that is
-// bound to a plan: that mounts the volume, which takes longer than all the rest, and the copy finds
-// out before it writes.
+// Whether what the mount would hide conflicts with what the volume holds. To look for that mounts
+// the volume, which takes longer than all the rest; the copy finds out for itself before it writes.
+enum class Conflicts { kLookFor, kLookedForBefore };
+
+// Fails where no change may be made from the present state: see VolumeResource.
 absl::StatusOr<VolumeState> InspectVolume(const VolumeWish& wish, const Disk& disk,
-                                          const Policy& policy, Host& host, Ledger& ledger);
+                                          Conflicts conflicts, const Policy& policy, Host& host,
+                                          Ledger& ledger);
 
 // What is said when the volume and the directory that it would cover have `conflicts`, which are
 // not none (Migration::conflicts).
