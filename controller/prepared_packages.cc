@@ -103,6 +103,7 @@ class Preparer {
   static void CopyManifest(const v1::Package& from, v1::Package* to) {
     to->set_manifest_sha256(from.manifest_sha256());
     to->set_manifest_bytes(from.manifest_bytes());
+    to->set_manifest_index_bytes(from.manifest_index_bytes());
     to->set_content_bytes(from.content_bytes());
     to->set_entries(from.entries());
   }

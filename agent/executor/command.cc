@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/executor/forms.h"
 #include "proto/manifest.h"
+#include "proto/manifest_index.h"
 
 namespace bpa::executor {
 namespace {
@@ -141,6 +142,10 @@ absl::Status CheckPackage(const v1::Package& package, const std::string& where) 
   if (package.manifest_bytes() == 0 || package.manifest_bytes() > kMaxManifestBytes) {
     return Bad(absl::StrCat(where, ".manifest_bytes"),
                absl::StrCat("must be 1 to ", kMaxManifestBytes));
+  }
+  if (package.manifest_index_bytes() > kMaxManifestIndexBytes) {
+    return Bad(absl::StrCat(where, ".manifest_index_bytes"),
+               absl::StrCat("must be at most ", kMaxManifestIndexBytes));
   }
   // The root is an entry.
   if (package.entries() == 0 || package.entries() > kMaxPackageEntries) {

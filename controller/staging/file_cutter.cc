@@ -11,6 +11,11 @@ namespace {
 
 uint64_t BlockBegin(uint64_t offset) { return offset - offset % kZeroBlockBytes; }
 
+bool IsAllZero(std::string_view bytes) {
+  if (bytes.empty() || bytes.front() != 0) return bytes.empty();
+  return std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+}
+
 }  // namespace
 
 absl::StatusOr<bool> FileCutter::Next(CutBatch* batch) {
@@ -93,8 +98,9 @@ void FileCutter::AddBlock(CutBatch* batch, size_t at, size_t length) {
 
 // Cuts data up to `end`; what is less than the largest chunk waits for more, unless the run ends.
 void FileCutter::CutRun(CutBatch* batch, size_t end, bool run_ends) {
-  while (run_begin_ < end && (run_ends || end - run_begin_ >= kLargestChunkBytes)) {
-    const size_t length = FirstChunk({batch->bytes_.get() + run_begin_, end - run_begin_});
+  while (run_begin_ < end && (run_ends || end - run_begin_ >= kChunkSizes.largest)) {
+    const size_t length =
+        FirstPiece({batch->bytes_.get() + run_begin_, end - run_begin_}, kChunkSizes);
     batch->pieces_.push_back({.length = length, .at = run_begin_});
     run_begin_ += length;
   }

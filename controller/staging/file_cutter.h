@@ -11,15 +11,20 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "controller/staging/chunker.h"
 #include "controller/staging/source_tree.h"
+#include "proto/chunker.h"
 
 namespace bpa::controller {
+
+inline constexpr CutSizes kChunkSizes = {
+    .min = 8 * 1024, .average = 32 * 1024, .largest = 128 * 1024};
+// Zeros are told from content in blocks of this size, aligned in their file.
+inline constexpr size_t kZeroBlockBytes = 64 * 1024;
 
 // A part of a file: the bytes that were read, and where they are cut.
 class CutBatch {
  public:
-  static constexpr size_t kCapacity = 512 * 1024 + kLargestChunkBytes;
+  static constexpr size_t kCapacity = 512 * 1024 + kChunkSizes.largest;
 
   struct Piece {
     bool hole = false;

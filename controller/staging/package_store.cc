@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/directories.h"
 #include "proto/limits.h"
+#include "proto/manifest_index.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::controller {
@@ -84,11 +85,14 @@ absl::StatusOr<v1::Package> PackageStore::Make(
         absl::StrCat(QuotedPath(source.directory), " holds ", made->header.entries,
                      " files and directories; a package holds at most ", kMaxPackageEntries));
   }
+  const absl::StatusOr<std::string> index = MakeManifestIndex(file.fd());
+  if (!index.ok()) return index.status();
   absl::Status kept = Keep(file.path(), AsBytes(made->digest), *path);
   if (!kept.ok()) return kept;
   v1::Package package = source.package;
   package.set_manifest_sha256(made->digest.data(), made->digest.size());
   package.set_manifest_bytes(made->bytes);
+  package.set_manifest_index_bytes(index->size());
   package.set_content_bytes(made->header.content_bytes);
   package.set_entries(made->header.entries);
   return package;
@@ -103,6 +107,8 @@ absl::StatusOr<PackageContent> PackageStore::Content(std::string_view manifest_s
   if (AsBytes(*digest) != manifest_sha256) {
     return absl::DataLossError(absl::StrCat(manifest_path, " is damaged: remove it"));
   }
+  absl::StatusOr<std::string> index = MakeManifestIndex(manifest.get());
+  if (!index.ok()) return index.status();
   const absl::StatusOr<std::string> source =
       ReadTrustedFile(PathOf(manifest_sha256, ".source"), PATH_MAX, FileSecrecy::kSecret);
   if (!source.ok()) return source.status();
@@ -113,6 +119,7 @@ absl::StatusOr<PackageContent> PackageStore::Content(std::string_view manifest_s
   return PackageContent{.digest = *digest,
                         .manifest_bytes = static_cast<uint64_t>(info.st_size),
                         .manifest = std::move(manifest),
+                        .manifest_index = *std::move(index),
                         .tree = *std::move(tree)};
 }
 

@@ -25,6 +25,20 @@ absl::Status BadWant(std::string_view what) {
       absl::StrCat("the node asks for what cannot be sent: ", std::string(what)));
 }
 
+// Of the manifest's `bytes`: from where, and how many, the ones that are asked for.
+struct ManifestPart {
+  uint64_t offset = 0;
+  uint64_t count = 0;
+};
+absl::StatusOr<ManifestPart> PartOf(const v1::Want& want, uint64_t bytes) {
+  if (want.manifest_offset() >= bytes || want.manifest_count() > bytes - want.manifest_offset()) {
+    return BadWant("what lies behind the manifest's end");
+  }
+  const uint64_t rest = bytes - want.manifest_offset();
+  return ManifestPart{want.manifest_offset(),
+                      want.manifest_count() == 0 ? rest : want.manifest_count()};
+}
+
 absl::Status CheckRanges(const v1::Want& want, uint64_t chunks) {
   if (want.chunks().empty() || want.chunks_size() > kMaxRanges) {
     return BadWant(absl::StrCat(want.chunks_size(), " ranges of chunks"));
@@ -82,16 +96,9 @@ class SourceStream : public ContentStream {
     const SourceReader::Package* package = reader_.Find(want.manifest_sha256());
     if (package == nullptr) return BadWant("a manifest that is not this command's");
     if (waiting_.size() == kMaxWaiting) return BadWant("a third want before the first is answered");
-    if (want.has_manifest_offset()) {
-      if (!want.chunks().empty()) return BadWant("manifest and chunks at once");
-      if (want.manifest_offset() >= package->content.manifest_bytes) {
-        return BadWant("what lies behind the manifest's end");
-      }
-    } else if (absl::Status status = CheckRanges(want, package->index.header().chunks);
-               !status.ok()) {
-      return status;
-    }
-    waiting_.push_back({.package = package, .want = want, .manifest_at = want.manifest_offset()});
+    absl::StatusOr<Waiting> waiting = Accept(*package, want);
+    if (!waiting.ok()) return waiting.status();
+    waiting_.push_back(*std::move(waiting));
     moved_at_ = absl::Now();
     return absl::OkStatus();
   }
@@ -102,8 +109,9 @@ class SourceStream : public ContentStream {
     while (!waiting_.empty() && piece.size() < kMaxContentPieceBytes) {
       if (piece.capacity() < kMaxContentPieceBytes) piece.reserve(kMaxContentPieceBytes);
       Waiting& first = waiting_.front();
-      const absl::Status status = first.want.has_manifest_offset() ? AppendManifest(first, &piece)
-                                                                   : AppendChunks(first, &piece);
+      const absl::Status status = first.want.manifest_index()        ? AppendIndex(first, &piece)
+                                  : first.want.has_manifest_offset() ? AppendManifest(first, &piece)
+                                                                     : AppendChunks(first, &piece);
       if (!status.ok()) return status;
     }
     return piece;
@@ -111,7 +119,7 @@ class SourceStream : public ContentStream {
 
   bool IsAhead() const override {
     const RecentChunks& recent = reader_.recent_;
-    if (waiting_.empty() || waiting_.front().want.has_manifest_offset()) return false;
+    if (waiting_.empty() || waiting_.front().want.chunks().empty()) return false;
     RecentChunks::Key next = NextChunk();
     // A piece hardly ever ends with its chunk: it is the one behind that would be read.
     if (chunk_ != nullptr) ++next.second;
@@ -130,11 +138,30 @@ class SourceStream : public ContentStream {
   struct Waiting {
     const SourceReader::Package* package;
     v1::Want want;
-    uint64_t manifest_at = 0;
+    ManifestPart part;  // what is left of it, or of the index
     int range = 0;
     uint64_t in_range = 0;
     size_t in_chunk = 0;
   };
+
+  static absl::StatusOr<Waiting> Accept(const SourceReader::Package& package,
+                                        const v1::Want& want) {
+    Waiting waiting{.package = &package, .want = want};
+    const int kinds = (want.manifest_index() ? 1 : 0) + (want.has_manifest_offset() ? 1 : 0) +
+                      (want.chunks().empty() ? 0 : 1);
+    if (kinds > 1) return BadWant("manifest, its index or chunks at once");
+    if (want.manifest_index()) {
+      if (package.content.manifest_index.empty()) return BadWant("the index of a small manifest");
+      waiting.part.count = package.content.manifest_index.size();
+    } else if (want.has_manifest_offset()) {
+      const absl::StatusOr<ManifestPart> part = PartOf(want, package.content.manifest_bytes);
+      if (!part.ok()) return part.status();
+      waiting.part = *part;
+    } else if (absl::Status s = CheckRanges(want, package.index.header().chunks); !s.ok()) {
+      return s;
+    }
+    return waiting;
+  }
 
   // Of the first want, which is for chunks.
   RecentChunks::Key NextChunk() const {
@@ -142,20 +169,35 @@ class SourceStream : public ContentStream {
     return {first.package->place, first.want.chunks(first.range).first() + first.in_range};
   }
 
+  // So many of the bytes that are left as there is room for.
+  static size_t Room(const Waiting& waiting, const std::string& piece) {
+    return std::min<uint64_t>(kMaxContentPieceBytes - piece.size(), waiting.part.count);
+  }
+
+  void Took(Waiting& waiting, size_t count) {
+    waiting.part.offset += count;
+    waiting.part.count -= count;
+    if (waiting.part.count == 0) waiting_.pop_front();
+  }
+
+  absl::Status AppendIndex(Waiting& waiting, std::string* piece) {
+    const size_t count = Room(waiting, *piece);
+    piece->append(waiting.package->content.manifest_index, waiting.part.offset, count);
+    Took(waiting, count);
+    return absl::OkStatus();
+  }
+
   absl::Status AppendManifest(Waiting& waiting, std::string* piece) {
-    const PackageContent& content = waiting.package->content;
     const size_t begin = piece->size();
-    const size_t count = std::min<uint64_t>(kMaxContentPieceBytes - begin,
-                                            content.manifest_bytes - waiting.manifest_at);
+    const size_t count = Room(waiting, *piece);
     piece->resize(begin + count);
-    const ssize_t got =
-        ReadAt(content.manifest.get(), piece->data() + begin, count, waiting.manifest_at);
+    const ssize_t got = ReadAt(waiting.package->content.manifest.get(), piece->data() + begin,
+                               count, waiting.part.offset);
     if (got < 0) return ErrnoStatus(errno, "read", "the manifest");
     if (static_cast<size_t>(got) < count) {
       return absl::AbortedError("the manifest was cut off: run this again");
     }
-    waiting.manifest_at += count;
-    if (waiting.manifest_at == content.manifest_bytes) waiting_.pop_front();
+    Took(waiting, count);
     return absl::OkStatus();
   }
 

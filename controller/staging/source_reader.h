@@ -26,6 +26,7 @@ struct PackageContent {
   Sha256 digest{};
   uint64_t manifest_bytes = 0;
   OwnedFd manifest;
+  std::string manifest_index;  // empty: it has none
   std::unique_ptr<SourceTree> tree;
 };
 

@@ -12,15 +12,13 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "agent/executor/describe.h"
-#include "agent/executor/package/content_stream.h"
-#include "agent/executor/package/tree_builder.h"
+#include "agent/executor/package/manifest_transfer.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::executor {
 namespace {
 
 constexpr char kManifest[] = "incoming/record/manifest";
-constexpr uint64_t kPieceBytes = 256 * 1024;
 
 std::string PartialPath(const v1::Package& package) {
   return absl::StrCat("incoming/", absl::BytesToHexString(package.manifest_sha256()), ".part");
@@ -42,31 +40,6 @@ absl::Status PutAside(const Site& site) {
   absl::Status s = RemoveInStore(site, "abandoned");
   if (s.ok()) s = RenameInStore(site, "incoming", "abandoned");
   return s;
-}
-
-absl::Status Receive(const Site& site, const v1::Package& package, int file, ContentSource* source,
-                     ProgressTeller& progress) {
-  const absl::StatusOr<struct stat> info = StatDescriptor(file, "manifest");
-  if (!info.ok()) return info.status();
-  uint64_t offset = static_cast<uint64_t>(info->st_size);
-  bool asked = false;
-  ContentStream stream(source, [&]() -> absl::StatusOr<std::optional<SizedWant>> {
-    if (std::exchange(asked, true)) return std::nullopt;
-    SizedWant want{.bytes = package.manifest_bytes() - offset};
-    want.want.set_manifest_sha256(package.manifest_sha256());
-    want.want.set_manifest_offset(offset);
-    return want;
-  });
-  while (offset < package.manifest_bytes()) {
-    const absl::StatusOr<std::string_view> piece =
-        stream.Take(std::min(kPieceBytes, package.manifest_bytes() - offset));
-    if (!piece.ok()) return piece.status();
-    absl::Status s = WriteAt(file, *piece, offset, ShownInStore(site, PartialPath(package)));
-    if (s.ok()) s = progress.Tick();
-    if (!s.ok()) return s;
-    offset += piece->size();
-  }
-  return stream.ExpectEnd();
 }
 
 absl::StatusOr<FileDescriptor> OpenPartial(const Site& site, const v1::Package& package) {
@@ -103,7 +76,8 @@ absl::StatusOr<FileDescriptor> PrepareIncoming(const Site& site, const v1::Packa
   const std::string partial_path = PartialPath(package);
   absl::StatusOr<FileDescriptor> partial = OpenPartial(site, package);
   if (!partial.ok()) return partial.status();
-  s = Receive(site, package, partial->get(), source, progress);
+  s = CompleteManifest(site, package, partial->get(), ShownInStore(site, partial_path), source,
+                       progress);
   if (!s.ok()) return InContext("the package's manifest", s);
   const absl::StatusOr<bpa::Sha256> found = DigestOfFile(partial->get());
   if (!found.ok()) return found.status();

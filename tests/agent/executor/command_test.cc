@@ -10,6 +10,7 @@
 #include "google/protobuf/unknown_field_set.h"
 #include "gtest/gtest.h"
 #include "proto/manifest.h"
+#include "proto/manifest_index.h"
 #include "tests/agent/executor/support.h"
 
 namespace bpa::executor {
@@ -335,6 +336,7 @@ TEST(CommandTest, AcceptsPackagesUpToTheirLimits) {
   v1::Package& package = *Role(command).mutable_packages(0);
   package.set_label(std::string(kMaxPackageLabelBytes, 'l'));
   package.set_manifest_bytes(kMaxManifestBytes);
+  package.set_manifest_index_bytes(kMaxManifestIndexBytes);
   package.set_entries(kMaxPackageEntries);
   package.set_owner("1000");
   package.set_group("bpa");
@@ -351,6 +353,8 @@ TEST(CommandTest, RefusesMalformedPackages) {
       {[](v1::Package& p) { p.set_manifest_sha256("short"); }, "is not 32 bytes long"},
       {[](v1::Package& p) { p.clear_manifest_bytes(); }, "packages[0].manifest_bytes: must be 1"},
       {[](v1::Package& p) { p.set_manifest_bytes(kMaxManifestBytes + 1); }, "manifest_bytes"},
+      {[](v1::Package& p) { p.set_manifest_index_bytes(kMaxManifestIndexBytes + 1); },
+       "packages[0].manifest_index_bytes: must be at most"},
       {[](v1::Package& p) { p.clear_entries(); }, "packages[0].entries: must be 1"},
       {[](v1::Package& p) { p.set_entries(kMaxPackageEntries + 1); }, "packages[0].entries"},
       {[](v1::Package& p) { p.set_owner("no body"); }, "packages[0].owner"},

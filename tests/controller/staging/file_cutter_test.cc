@@ -61,7 +61,7 @@ class FileCutterTest : public ::testing::Test {
 };
 
 TEST_F(FileCutterTest, ReturnsEveryByteOnce) {
-  for (const size_t size : {size_t{0}, size_t{1}, kMinChunkBytes, kZeroBlockBytes,
+  for (const size_t size : {size_t{0}, size_t{1}, kChunkSizes.min, kZeroBlockBytes,
                             kZeroBlockBytes + 1, CutBatch::kCapacity - 1, CutBatch::kCapacity,
                             CutBatch::kCapacity + 1, 5 * CutBatch::kCapacity + 12345}) {
     SCOPED_TRACE(size);
@@ -74,7 +74,7 @@ TEST_F(FileCutterTest, CutsAsIfTheFileWereInMemory) {
   source_.Write("f", content);
   std::vector<size_t> expected;
   for (std::string_view left = content; !left.empty(); left.remove_prefix(expected.back())) {
-    expected.push_back(FirstChunk(left));
+    expected.push_back(FirstPiece(left, kChunkSizes));
   }
   std::vector<size_t> lengths;
   const Cuts cuts = Cut().value();
@@ -89,6 +89,16 @@ TEST_F(FileCutterTest, MakesHolesOfWholeBlocksOfZeros) {
   ExpectWhole("x" + zeros, zeros.size() - kZeroBlockBytes + 1);
   ExpectWhole(RandomBytes(100) + zeros + RandomBytes(100, 2), zeros.size() - kZeroBlockBytes);
   ExpectWhole(std::string(5, '\0'), 5);
+}
+
+TEST_F(FileCutterTest, SeesASingleByteAmongZeros) {
+  std::string zeros(kZeroBlockBytes, '\0');
+  for (const size_t at : {size_t{0}, size_t{1}, kZeroBlockBytes / 2, kZeroBlockBytes - 1}) {
+    zeros[at] = 1;
+    SCOPED_TRACE(at);
+    ExpectWhole(zeros, 0);
+    zeros[at] = 0;
+  }
 }
 
 TEST_F(FileCutterTest, FindsTheSameHolesWhetherTheFilesystemHasThemOrNot) {

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
+#include "proto/manifest_index.h"
 #include "tests/controller/staging/source_samples.h"
 
 namespace bpa::controller {
@@ -50,6 +52,17 @@ TEST_F(PackageStoreTest, FillsInWhatTheManifestSays) {
   EXPECT_EQ(content->manifest_bytes, package->manifest_bytes());
   EXPECT_EQ(::bpa::testing::ReadItems(content->manifest.get()).at("f").entry.size, 1000u);
   EXPECT_EQ(content->tree->path(), std::filesystem::canonical(tree_.path()));
+}
+
+TEST_F(PackageStoreTest, HasAnIndexOfALargeManifest) {
+  for (int i = 0; i < 1000; ++i) tree_.Write(absl::StrCat("a-file-", i), absl::StrCat(i));
+  const auto package = Make();
+  ASSERT_THAT(package, IsOk());
+  EXPECT_GT(package->manifest_index_bytes(), 0u);
+  const auto content = store_->Content(package->manifest_sha256());
+  ASSERT_THAT(content, IsOk());
+  EXPECT_EQ(content->manifest_index.size(), package->manifest_index_bytes());
+  EXPECT_THAT(ParseManifestIndex(content->manifest_index, package->manifest_bytes()), IsOk());
 }
 
 TEST_F(PackageStoreTest, GivesTheSameDigestUntilTheTreeChanges) {

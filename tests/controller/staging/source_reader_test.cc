@@ -6,7 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "controller/staging/chunker.h"
+#include "controller/staging/file_cutter.h"
+#include "proto/manifest_index.h"
 #include "tests/controller/staging/source_samples.h"
 
 namespace bpa::controller {
@@ -35,6 +36,7 @@ class SourceReaderTest : public ::testing::Test {
     packages.push_back({.digest = made->digest,
                         .manifest_bytes = made->bytes,
                         .manifest = OwnedFd(dup(file.fd())),
+                        .manifest_index = MakeManifestIndex(file.fd()).value(),
                         .tree = OpenTree(source_.path())});
     auto reader = SourceReader::Open(std::move(packages));
     ASSERT_THAT(reader, IsOk());
@@ -54,6 +56,17 @@ class SourceReaderTest : public ::testing::Test {
     v1::Want want;
     want.set_manifest_sha256(digest_);
     want.set_manifest_offset(offset);
+    return want;
+  }
+  v1::Want WantManifest(uint64_t offset, uint64_t count) const {
+    v1::Want want = WantManifest(offset);
+    want.set_manifest_count(count);
+    return want;
+  }
+  v1::Want WantIndex() const {
+    v1::Want want;
+    want.set_manifest_sha256(digest_);
+    want.set_manifest_index(true);
     return want;
   }
   static absl::StatusOr<std::string> Drain(ContentStream& stream) {
@@ -88,6 +101,20 @@ TEST_F(SourceReaderTest, SendsAllOfATreeInTheManifestsOrder) {
   EXPECT_TRUE(Read(Want({{0, header_.chunks}})).value() == a + b);
   EXPECT_TRUE(Read(WantManifest(0)).value() == manifest_);
   EXPECT_TRUE(Read(WantManifest(100)).value() == manifest_.substr(100));
+}
+
+TEST_F(SourceReaderTest, SendsPartsOfAManifestAndItsIndex) {
+  for (int i = 0; i < 1000; ++i) source_.Write(absl::StrCat("a-file-", i), absl::StrCat(i));
+  Open();
+  EXPECT_TRUE(Read(WantManifest(100, 7)).value() == manifest_.substr(100, 7));
+  EXPECT_TRUE(Read(WantManifest(manifest_.size() - 1, 1)).value() ==
+              manifest_.substr(manifest_.size() - 1));
+  const std::string index = Read(WantIndex()).value();
+  EXPECT_THAT(ParseManifestIndex(index, manifest_.size()), IsOk());
+  const auto stream = reader_->Open();
+  ASSERT_THAT(stream->Want(WantIndex()), IsOk());
+  ASSERT_THAT(stream->Want(WantManifest(5, 5)), IsOk());
+  EXPECT_TRUE(Drain(*stream).value() == index + manifest_.substr(5, 5));
 }
 
 TEST_F(SourceReaderTest, LeavesOutTheHoles) {
@@ -251,6 +278,12 @@ TEST_F(SourceReaderTest, RefusesWantsThatNoHonestNodeSends) {
   other.set_manifest_sha256(std::string(32, 'x'));
   EXPECT_THAT(Read(other), refused) << "another manifest";
   EXPECT_THAT(Read(WantManifest(manifest_.size())), refused) << "behind the manifest";
+  EXPECT_THAT(Read(WantManifest(1, manifest_.size())), refused) << "beyond its end";
+  EXPECT_THAT(Read(WantManifest(1, ~uint64_t{0})), refused) << "around the corner";
+  EXPECT_THAT(Read(WantIndex()), refused) << "an index, which so small a manifest has not";
+  v1::Want index_and_manifest = WantIndex();
+  index_and_manifest.set_manifest_offset(0);
+  EXPECT_THAT(Read(index_and_manifest), refused) << "two things at once";
   EXPECT_THAT(Read(Want({})), refused) << "nothing";
   EXPECT_THAT(Read(Want({{header_.chunks, 1}})), refused) << "an unknown chunk";
   EXPECT_THAT(Read(Want({{1, header_.chunks}})), refused) << "too many";

@@ -1,4 +1,4 @@
-// Trees on disk, the manifests made of them, and content that is random but the same every time.
+// Trees on disk and the manifests made of them.
 #ifndef BPA_TESTS_CONTROLLER_STAGING_SOURCE_SAMPLES_H_
 #define BPA_TESTS_CONTROLLER_STAGING_SOURCE_SAMPLES_H_
 
@@ -8,7 +8,6 @@
 #include <fstream>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,21 +17,11 @@
 #include "gtest/gtest.h"
 #include "proto/manifest_reader.h"
 #include "tests/proto/manifest_samples.h"
+#include "tests/random_bytes.h"
 #include "tests/status_matchers.h"
 #include "tests/temporary_directory.h"
 
 namespace bpa::testing {
-
-inline std::string RandomBytes(size_t size, uint32_t seed = 1) {
-  std::mt19937_64 random(seed);
-  std::string bytes(size + 8, '\0');
-  for (size_t at = 0; at < size; at += 8) {
-    const uint64_t word = random();
-    bytes.replace(at, 8, reinterpret_cast<const char*>(&word), 8);
-  }
-  bytes.resize(size);
-  return bytes;
-}
 
 inline std::unique_ptr<controller::SourceTree> OpenTree(const std::string& path) {
   return controller::SourceTree::Open(path).value();

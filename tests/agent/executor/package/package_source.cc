@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <utility>
 
 #include "agent/executor/linux/paths.h"
+#include "proto/manifest_index.h"
 #include "proto/manifest_reader.h"
 #include "proto/manifest_writer.h"
 
@@ -104,6 +106,7 @@ v1::Package MakeManifest(const std::string& directory, const std::string& file, 
   v1::Package package;
   package.set_manifest_sha256(made->digest.data(), made->digest.size());
   package.set_manifest_bytes(made->bytes);
+  package.set_manifest_index_bytes(MakeManifestIndex(fd.get()).value().size());
   package.set_entries(made->header.entries);
   package.set_content_bytes(made->header.content_bytes);
   return package;
@@ -131,13 +134,26 @@ void PackageSource::ReadManifest() {
   }
 }
 
+std::string PackageSource::OwnIndex() const {
+  const FileDescriptor fd(open(manifest_.c_str(), O_RDONLY | O_CLOEXEC));
+  return MakeManifestIndex(fd.get()).value();
+}
+
 absl::Status PackageSource::Want(const v1::Want& want) {
   EXPECT_LT(wants_.size(), 2U) << "more than two wants are waiting";
   std::vector<Part> parts;
-  if (want.has_manifest_offset()) {
+  if (want.manifest_index()) {
+    EXPECT_FALSE(want.has_manifest_offset());
     EXPECT_EQ(want.chunks_size(), 0);
-    parts.push_back(
-        {"", want.manifest_offset(), fs::file_size(manifest_) - want.manifest_offset()});
+    const std::string file = manifest_ + ".index";
+    std::ofstream(file) << (index_.empty() ? OwnIndex() : index_);
+    parts.push_back({file, 0, fs::file_size(file)});
+  } else if (want.has_manifest_offset()) {
+    EXPECT_EQ(want.chunks_size(), 0);
+    const uint64_t rest = fs::file_size(manifest_) - want.manifest_offset();
+    EXPECT_LE(want.manifest_count(), rest);
+    parts.push_back({manifest_, want.manifest_offset(),
+                     want.manifest_count() == 0 ? rest : want.manifest_count()});
   } else {
     if (chunks_.empty()) ReadManifest();
     EXPECT_LE(want.chunks_size(), 4096);
@@ -146,7 +162,7 @@ absl::Status PackageSource::Want(const v1::Want& want) {
       for (uint64_t number = range.first(); number < range.first() + range.count(); ++number) {
         EXPECT_TRUE(chunks_wanted_.empty() || chunks_wanted_.back() < number) << "not ascending";
         const Chunk& chunk = chunks_.at(number);
-        parts.push_back({files_[chunk.file], chunk.offset, chunk.length});
+        parts.push_back({directory_ + "/" + files_[chunk.file], chunk.offset, chunk.length});
         chunks_wanted_.push_back(number);
       }
     }
@@ -163,16 +179,17 @@ absl::StatusOr<std::string> PackageSource::Read() {
   FileDescriptor file;
   while (piece.size() < piece_bytes && !wants_.empty()) {
     const Part& part = wants_.front()[part_];
-    const std::string path = part.path.empty() ? manifest_ : directory_ + "/" + part.path;
-    if (path != open_path) file = FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    open_path = path;
+    if (part.path != open_path) {
+      file = FileDescriptor(open(part.path.c_str(), O_RDONLY | O_CLOEXEC));
+      open_path = part.path;
+    }
     const size_t count = std::min<uint64_t>(piece_bytes - piece.size(), part.length - part_done_);
     const size_t before = piece.size();
     piece.resize(before + count);
     EXPECT_EQ(pread(file.get(), piece.data() + before, count,
                     static_cast<off_t>(part.offset + part_done_)),
               static_cast<ssize_t>(count));
-    (part.path.empty() ? manifest_bytes_sent_ : content_bytes_sent_) += count;
+    (part.path.starts_with(manifest_) ? manifest_bytes_sent_ : content_bytes_sent_) += count;
     part_done_ += count;
     if (part_done_ < part.length) continue;
     part_done_ = 0;

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/executor/package/content_source.h"
@@ -27,7 +28,7 @@ class PackageSource : public ContentSource {
   absl::Status Want(const v1::Want& want) override;
   absl::StatusOr<std::string> Read() override;
 
-  // What was asked for so far.
+  // What was asked for so far; of the manifest, with its index.
   uint64_t manifest_bytes_sent() const { return manifest_bytes_sent_; }
   uint64_t content_bytes_sent() const { return content_bytes_sent_; }
   const std::vector<uint64_t>& chunks_wanted() const { return chunks_wanted_; }
@@ -38,10 +39,12 @@ class PackageSource : public ContentSource {
   // Gets each piece before it goes out, and the number of bytes that went before.
   std::function<void(std::string& piece, uint64_t sent)> spoil;
   size_t piece_bytes = 256 * 1024;
+  // Sent in place of the manifest's own index.
+  void set_index(std::string index) { index_ = std::move(index); }
 
  private:
   struct Part {
-    std::string path;  // empty: the manifest
+    std::string path;
     uint64_t offset;
     uint64_t length;
   };
@@ -52,10 +55,12 @@ class PackageSource : public ContentSource {
     uint64_t offset;
   };
 
+  std::string OwnIndex() const;
   void ReadManifest();
 
   const std::string directory_;
   const std::string manifest_;
+  std::string index_;
   std::vector<std::string> files_;
   std::vector<Chunk> chunks_;
   std::deque<std::vector<Part>> wants_;

@@ -1,20 +1,24 @@
-#include "controller/staging/chunker.h"
+#include "proto/chunker.h"
 
 #include <set>
 #include <string>
 #include <vector>
 
-#include "tests/controller/staging/source_samples.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/random_bytes.h"
 
-namespace bpa::controller {
+namespace bpa {
 namespace {
 
 using ::bpa::testing::RandomBytes;
 
+constexpr CutSizes kSizes = {.min = 16 * 1024, .average = 64 * 1024, .largest = 256 * 1024};
+
 std::vector<std::string_view> Chunks(std::string_view content) {
   std::vector<std::string_view> chunks;
   while (!content.empty()) {
-    chunks.push_back(content.substr(0, FirstChunk(content)));
+    chunks.push_back(content.substr(0, FirstPiece(content, kSizes)));
     content.remove_prefix(chunks.back().size());
   }
   return chunks;
@@ -24,11 +28,11 @@ TEST(ChunkerTest, KeepsLengthsWithinTheirLimitsAndNearTheAverage) {
   const std::string content = RandomBytes(16 << 20);
   const auto chunks = Chunks(content);
   for (size_t i = 0; i + 1 < chunks.size(); ++i) {
-    EXPECT_GE(chunks[i].size(), kMinChunkBytes);
-    EXPECT_LE(chunks[i].size(), kLargestChunkBytes);
+    EXPECT_GE(chunks[i].size(), kSizes.min);
+    EXPECT_LE(chunks[i].size(), kSizes.largest);
   }
-  EXPECT_NEAR(static_cast<double>(content.size() / chunks.size()), kAverageChunkBytes,
-              kAverageChunkBytes / 4);
+  EXPECT_NEAR(static_cast<double>(content.size() / chunks.size()), kSizes.average,
+              kSizes.average / 4);
 }
 
 TEST(ChunkerTest, CutsTheSameInEveryRelease) {
@@ -50,32 +54,21 @@ TEST(ChunkerTest, LeavesTheChunksAroundAnInsertionAsTheyWere) {
     if (!known.contains(chunk)) fresh += chunk.size();
   }
   EXPECT_GT(fresh, 0u);
-  EXPECT_LE(fresh, 2 * kLargestChunkBytes);
+  EXPECT_LE(fresh, 2 * kSizes.largest);
 }
 
 TEST(ChunkerTest, DoesNotLookBeyondTheLargestChunk) {
-  std::string content = RandomBytes(2 * kLargestChunkBytes);
-  const size_t first = FirstChunk(content);
-  content.resize(kLargestChunkBytes);
-  EXPECT_EQ(FirstChunk(content), first);
+  std::string content = RandomBytes(2 * kSizes.largest);
+  const size_t first = FirstPiece(content, kSizes);
+  content.resize(kSizes.largest);
+  EXPECT_EQ(FirstPiece(content, kSizes), first);
 }
 
 TEST(ChunkerTest, TakesWhatIsShorterThanTheShortestChunkWhole) {
-  EXPECT_EQ(FirstChunk("x"), 1u);
-  EXPECT_EQ(FirstChunk(RandomBytes(kMinChunkBytes)), kMinChunkBytes);
-  EXPECT_EQ(FirstChunk(std::string(2 * kLargestChunkBytes, 'x')), kLargestChunkBytes);
-}
-
-TEST(ChunkerTest, SeesASingleByteAmongZeros) {
-  std::string zeros(kZeroBlockBytes, '\0');
-  EXPECT_TRUE(IsAllZero(zeros));
-  EXPECT_TRUE(IsAllZero(""));
-  for (const size_t at : {size_t{0}, size_t{1}, kZeroBlockBytes / 2, kZeroBlockBytes - 1}) {
-    zeros[at] = 1;
-    EXPECT_FALSE(IsAllZero(zeros)) << at;
-    zeros[at] = 0;
-  }
+  EXPECT_EQ(FirstPiece("x", kSizes), 1u);
+  EXPECT_EQ(FirstPiece(RandomBytes(kSizes.min), kSizes), kSizes.min);
+  EXPECT_EQ(FirstPiece(std::string(2 * kSizes.largest, 'x'), kSizes), kSizes.largest);
 }
 
 }  // namespace
-}  // namespace bpa::controller
+}  // namespace bpa

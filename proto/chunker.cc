@@ -1,14 +1,14 @@
-#include "controller/staging/chunker.h"
+#include "proto/chunker.h"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "proto/sha256.h"
 
-namespace bpa::controller {
+namespace bpa {
 namespace {
 
 using GearTable = std::array<uint64_t, 256>;
@@ -16,8 +16,8 @@ using GearTable = std::array<uint64_t, 256>;
 // Before the average length a cut is made less likely, behind it more: lengths gather around it.
 // The top bits of the hash are those that all of the last 64 bytes reach.
 constexpr uint64_t TopBits(int bits) { return ~uint64_t{0} << (64 - bits); }
-constexpr uint64_t kRareCut = TopBits(18);
-constexpr uint64_t kFrequentCut = TopBits(14);
+// By how many bits.
+constexpr int kNormalization = 2;
 
 // Random numbers that anybody can compute: nothing up the sleeve, and no table to mistype.
 const GearTable& Gear() {
@@ -59,21 +59,18 @@ const uint8_t* FindCut(const uint8_t* begin, const uint8_t* end, const GearTable
 
 }  // namespace
 
-size_t FirstChunk(std::string_view content) {
-  if (content.size() <= kMinChunkBytes) return content.size();
-  const auto* data = reinterpret_cast<const uint8_t*>(content.data());
-  const uint8_t* average = data + std::min(content.size(), kAverageChunkBytes);
-  const uint8_t* end = data + std::min(content.size(), kLargestChunkBytes);
+size_t FirstPiece(std::string_view bytes, const CutSizes& sizes) {
+  if (bytes.size() <= sizes.min) return bytes.size();
+  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
+  const uint8_t* average = data + std::min(bytes.size(), sizes.average);
+  const uint8_t* end = data + std::min(bytes.size(), sizes.largest);
+  const int bits = std::countr_zero(sizes.average);
   const GearTable& gear = Gear();
   uint64_t hash = 0;
-  const uint8_t* cut = FindCut(data + kMinChunkBytes, average, gear, kRareCut, &hash);
-  if (cut == average) cut = FindCut(average, end, gear, kFrequentCut, &hash);
+  const uint8_t* cut =
+      FindCut(data + sizes.min, average, gear, TopBits(bits + kNormalization), &hash);
+  if (cut == average) cut = FindCut(average, end, gear, TopBits(bits - kNormalization), &hash);
   return static_cast<size_t>(cut - data) + (cut == end ? 0 : 1);
 }
 
-bool IsAllZero(std::string_view bytes) {
-  if (bytes.empty() || bytes.front() != 0) return bytes.empty();
-  return std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
-}
-
-}  // namespace bpa::controller
+}  // namespace bpa
