@@ -11,9 +11,11 @@
 
 namespace bpa::controller {
 
-// A line for each certificate, of `nodes` and of bpactl itself, that ends within kRenewBefore as
-// far as the home knows; empty if none does. Asks nobody, and leaves out what cannot be read.
-std::string ExpiryHints(const Home& home, const std::vector<Node>& nodes, absl::Time now);
+// A line for each certificate, of bpactl itself (valid until `own_until`) and of `nodes` as far as
+// the home knows, that ends within kRenewBefore; empty if none does. Asks nobody, and leaves out
+// what cannot be read.
+std::string ExpiryHints(const Home& home, absl::Time own_until, const std::vector<Node>& nodes,
+                        absl::Time now);
 
 }  // namespace bpa::controller
 

@@ -50,8 +50,8 @@ absl::Status CheckFileName(const std::string& name) {
   return absl::OkStatus();
 }
 
-// What a node would only answer by hanging up.
-absl::Status CheckValidNow(const std::string& path, const std::string& pem) {
+// Until when; an error for what a node would only answer by hanging up.
+absl::StatusOr<absl::Time> CheckValidNow(const std::string& path, const std::string& pem) {
   const auto chain = ParseCertificates(pem);
   if (!chain.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", chain.status().message()));
@@ -59,7 +59,7 @@ absl::Status CheckValidNow(const std::string& path, const std::string& pem) {
   const absl::StatusOr<Validity> validity = ValidityOf(*chain->front());
   if (!validity.ok()) return validity.status();
   const absl::Time now = absl::Now();
-  if (validity->Contains(now)) return absl::OkStatus();
+  if (validity->Contains(now)) return validity->until;
   const bool expired = now > validity->until;
   return absl::FailedPreconditionError(
       absl::StrCat(path, expired ? " expired at " : " is valid only from ",
@@ -105,11 +105,13 @@ absl::StatusOr<ClientIdentity> Home::ReadClientIdentity() const {
   absl::StatusOr<std::string> certificate =
       Read(path_ + "/client.pem", kMaxPemBytes, FileSecrecy::kPublic);
   if (!certificate.ok()) return certificate.status();
-  if (absl::Status s = CheckValidNow(path_ + "/client.pem", *certificate); !s.ok()) return s;
+  const absl::StatusOr<absl::Time> until = CheckValidNow(path_ + "/client.pem", *certificate);
+  if (!until.ok()) return until.status();
   absl::StatusOr<std::string> key = Read(path_ + "/client.key", kMaxPemBytes, FileSecrecy::kSecret);
   if (!key.ok()) return key.status();
   return ClientIdentity{.ca_certificate = *std::move(ca),
                         .certificate = *std::move(certificate),
+                        .certificate_until = *until,
                         .private_key = *std::move(key)};
 }
 

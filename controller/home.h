@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "controller/cluster.h"
 #include "proto/keys.h"
 
@@ -30,6 +31,7 @@ namespace bpa::controller {
 struct ClientIdentity {
   std::string ca_certificate;
   std::string certificate;
+  absl::Time certificate_until;
   std::string private_key;
 };
 

@@ -107,8 +107,8 @@ absl::StatusOr<RunResult> Session::Send(const std::vector<Node>& nodes,
   // While the nodes work; for a program that reads JSON, never.
   const std::launch when =
       global_->json() ? std::launch::deferred : std::launch::async | std::launch::deferred;
-  std::future<std::string> hints =
-      std::async(when, [&] { return ExpiryHints(home_, nodes, absl::Now()); });
+  std::future<std::string> hints = std::async(
+      when, [&] { return ExpiryHints(home_, identity->certificate_until, nodes, absl::Now()); });
   RunResult result;
   result.nodes =
       RunCommand(nodes, *identity, home_, id, command.envelope, ToSend(command.command, options),

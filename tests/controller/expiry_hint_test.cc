@@ -19,8 +19,9 @@ TEST(ExpiryHintTest, RemindsInTheLastMonthAndAfter) {
   const absl::Time now = absl::Now();
   ASSERT_TRUE(MakeHome(home, options, now, [](const std::string&) {}).ok());
   const std::vector<Node> nodes = home.ReadCluster()->nodes;
+  const absl::Time own_until = home.ReadClientIdentity()->certificate_until;
   const auto after = [&](int days) {
-    return ExpiryHints(home, nodes, now + absl::Hours(24) * days - absl::Hours(1));
+    return ExpiryHints(home, own_until, nodes, now + absl::Hours(24) * days - absl::Hours(1));
   };
   EXPECT_EQ(after(0), "");
   EXPECT_EQ(after(335), "");
