@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
@@ -62,14 +61,14 @@ const uint8_t* FindCut(const uint8_t* begin, const uint8_t* end, const GearTable
 size_t FirstPiece(std::string_view bytes, const CutSizes& sizes) {
   if (bytes.size() <= sizes.min) return bytes.size();
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
-  const uint8_t* average = data + std::min(bytes.size(), sizes.average);
+  const uint8_t* average = data + std::min(bytes.size(), sizes.average());
   const uint8_t* end = data + std::min(bytes.size(), sizes.largest);
-  const int bits = std::countr_zero(sizes.average);
   const GearTable& gear = Gear();
   uint64_t hash = 0;
   const uint8_t* cut =
-      FindCut(data + sizes.min, average, gear, TopBits(bits + kNormalization), &hash);
-  if (cut == average) cut = FindCut(average, end, gear, TopBits(bits - kNormalization), &hash);
+      FindCut(data + sizes.min, average, gear, TopBits(sizes.average_bits + kNormalization), &hash);
+  if (cut == average)
+    cut = FindCut(average, end, gear, TopBits(sizes.average_bits - kNormalization), &hash);
   return static_cast<size_t>(cut - data) + (cut == end ? 0 : 1);
 }
 

@@ -11,8 +11,10 @@ namespace bpa {
 // Lengths of pieces in bytes.
 struct CutSizes {
   size_t min;
-  size_t average;  // a power of two
+  int average_bits;  // the average is a power of two
   size_t largest;
+
+  constexpr size_t average() const { return size_t{1} << average_bits; }
 };
 
 // FastCDC's normalized chunking (Xia et al., USENIX ATC 2016) over a gear hash of the last 64

@@ -17,7 +17,7 @@ namespace {
 
 // A chunk's line is 37 bytes: one that has changed makes some 30 lines travel, and a piece's entry
 // in the index is a fiftieth of the piece.
-constexpr CutSizes kPieceSizes = {.min = 256, .average = 1024, .largest = 4096};
+constexpr CutSizes kPieceSizes = {.min = 256, .average_bits = 10, .largest = 4096};
 constexpr size_t kBufferBytes = 256 * 1024;
 
 // Fills `buffer` behind its first `carried` bytes from `offset` on; returns how many bytes it
@@ -94,13 +94,14 @@ absl::StatusOr<std::string> MakeManifestIndex(int fd) {
   if (fstat(fd, &info) != 0) return ErrnoStatus(errno, "fstat", "manifest");
   std::string index;
   if (static_cast<uint64_t>(info.st_size) < kMinIndexedManifestBytes) return index;
-  const absl::Status too_many = absl::ResourceExhaustedError("more pieces than an index holds");
+  bool too_many = false;
   absl::Status s = ForEachManifestPiece(fd, [&](const ManifestPiece& piece) {
-    if (index.size() == kMaxManifestIndexBytes) return too_many;
+    too_many = index.size() == kMaxManifestIndexBytes;
+    if (too_many) return absl::ResourceExhaustedError("more pieces than an index holds");
     AppendEntry(index, piece);
     return absl::OkStatus();
   });
-  if (s == too_many) return std::string();
+  if (too_many) return std::string();
   if (!s.ok()) return s;
   return index;
 }

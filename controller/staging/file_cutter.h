@@ -17,7 +17,7 @@
 namespace bpa::controller {
 
 inline constexpr CutSizes kChunkSizes = {
-    .min = 8 * 1024, .average = 32 * 1024, .largest = 128 * 1024};
+    .min = 8 * 1024, .average_bits = 15, .largest = 128 * 1024};
 // Zeros are told from content in blocks of this size, aligned in their file.
 inline constexpr size_t kZeroBlockBytes = 64 * 1024;
 
