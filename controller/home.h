@@ -6,6 +6,7 @@
 //   signer.key signer.pem            signs commands (the public half goes to the nodes)
 //   nodes/<name>/join.secret         enrols the node, once; node_record.h
 //   nodes/<name>/report.pem          the node's report key, pinned
+//   nodes/<name>/former-report-keys/ what was pinned before
 //   nodes/<name>/node.pem            its certificate, as issued last
 //   nodes/<name>/agent/              what goes to the node's /etc/bpa-agent, if it is not enrolled
 //   commands/<id>/command.dsse       every command sent, as signed

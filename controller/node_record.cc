@@ -1,5 +1,9 @@
 #include "controller/node_record.h"
 
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "controller/directories.h"
 #include "proto/enrollment_proof.h"
@@ -11,6 +15,7 @@ namespace {
 constexpr size_t kMaxPemBytes = size_t{64} * 1024;
 constexpr unsigned kPublicMode = 0644;
 constexpr unsigned kSecretMode = 0600;
+constexpr char kFormerKeys[] = "former-report-keys";
 
 absl::StatusOr<std::optional<std::string>> ReadIfPresent(const std::string& path,
                                                          FileSecrecy secrecy) {
@@ -41,6 +46,19 @@ absl::StatusOr<std::optional<PublicKey>> NodeRecord::ReadReportKey() const {
   absl::StatusOr<PublicKey> key = PublicKey::FromPem(**pem);
   if (!key.ok()) return At(path, key.status());
   return *std::move(key);
+}
+
+std::vector<PublicKey> NodeRecord::ReadFormerReportKeys() const {
+  std::vector<PublicKey> keys;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(Path(kFormerKeys), error), end;
+       !error && entry != end; entry.increment(error)) {
+    const auto pem = ReadTrustedFile(entry->path(), kMaxPemBytes, FileSecrecy::kPublic);
+    if (!pem.ok()) continue;
+    absl::StatusOr<PublicKey> key = PublicKey::FromPem(*pem);
+    if (key.ok()) keys.push_back(*std::move(key));
+  }
+  return keys;
 }
 
 absl::StatusOr<std::optional<std::string>> NodeRecord::ReadCertificate() const {
@@ -86,7 +104,16 @@ absl::Status NodeRecord::PinReportKey(const PublicKey& key, bool replace) const 
                      node_, "` pins the new key"));
   }
   if (absl::Status s = EnsureDirectory(); !s.ok()) return s;
+  if (pinned->has_value()) {
+    if (absl::Status s = KeepAsFormer(**pinned); !s.ok()) return s;
+  }
   return WriteFileDurably(Path("report.pem"), key.ToPem(), kPublicMode);
+}
+
+absl::Status NodeRecord::KeepAsFormer(const PublicKey& key) const {
+  const std::string directory = Path(kFormerKeys);
+  if (auto made = MakePrivateDirectory(directory); !made.ok()) return made.status();
+  return WriteFileDurably(absl::StrCat(directory, "/", key.id(), ".pem"), key.ToPem(), kPublicMode);
 }
 
 absl::Status NodeRecord::SaveCertificate(const std::string& pem) const {

@@ -2,12 +2,14 @@
 //
 //   join.secret   until the node is enrolled; 0600
 //   report.pem    its report key, pinned
+//   former-report-keys/<key id>.pem   what was pinned before `enroll --replace`
 //   node.pem      its certificate as issued last; pins its TLS key
 #ifndef BPA_CONTROLLER_NODE_RECORD_H_
 #define BPA_CONTROLLER_NODE_RECORD_H_
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,13 +25,17 @@ class NodeRecord {
 
   // Nothing where there is no such file. Errors name it.
   absl::StatusOr<std::optional<PublicKey>> ReadReportKey() const;
+  // Those that were pinned before, as far as they can be read: reports that are kept were signed
+  // with them. A new one counts for nothing with them.
+  std::vector<PublicKey> ReadFormerReportKeys() const;
   absl::StatusOr<std::optional<std::string>> ReadCertificate() const;
   // The 32 bytes.
   absl::StatusOr<std::optional<std::string>> ReadJoinSecret() const;
 
   // The node's secret; made if there is none.
   absl::StatusOr<std::string> EnsureJoinSecret() const;
-  // FailedPrecondition when another key is pinned, unless `replace`.
+  // FailedPrecondition when another key is pinned, unless `replace`: then that becomes a former
+  // one.
   absl::Status PinReportKey(const PublicKey& key, bool replace) const;
   absl::Status SaveCertificate(const std::string& pem) const;
   // The secret has been used: no user-data may bring it again.
@@ -37,6 +43,7 @@ class NodeRecord {
 
  private:
   absl::Status EnsureDirectory() const;
+  absl::Status KeepAsFormer(const PublicKey& key) const;
   std::string Path(const char* name) const;
 
   const std::string home_;

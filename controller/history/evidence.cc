@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "controller/exit_code.h"
 #include "controller/history/run_log.h"
+#include "controller/node_record.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::controller {
@@ -75,6 +76,11 @@ absl::StatusOr<v1::Report> ReadReport(const Home& home, const std::string& direc
   absl::StatusOr<PublicKey> key = home.ReadReportKey(node);
   if (!key.ok()) return key.status();
   std::vector<TrustedSigner> pinned;
+  // It was compared with the key of its time when it came.
+  for (PublicKey& former : NodeRecord(home, node).ReadFormerReportKeys()) {
+    if (former.der() == key->der()) continue;
+    pinned.push_back({absl::StrCat(node, ", before it was enrolled anew"), std::move(former)});
+  }
   pinned.push_back({node, *std::move(key)});
   return CheckReport(*bytes, Verifier(std::move(pinned)), sent, node);
 }

@@ -21,7 +21,8 @@ namespace bpa::controller {
 
 struct ReportEvidence {
   std::string node;
-  // OK: signed by the report key that is pinned for the node, and an answer to this command.
+  // OK: signed by the report key that is pinned for the node, or was before it was enrolled anew,
+  // and an answer to this command.
   absl::Status verdict;
   v1::Report report;  // of a verdict that is OK
 };

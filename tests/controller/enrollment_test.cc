@@ -212,6 +212,9 @@ TEST_F(EnrollmentTest, AnotherReportKeyIsPinnedOnlyWhenToldTo) {
   EXPECT_EQ(ReadFile(home_.path() + "/nodes/node-1/report.pem"), pinned);
   ExpectNotEnrolled();
   EXPECT_EQ(Run({"enroll", "--replace"}).exit_code, kExitConverged);
+  const auto former = NodeRecord(home_, "node-1").ReadFormerReportKeys();
+  ASSERT_EQ(former.size(), 1u);
+  EXPECT_EQ(former[0].ToPem(), pinned) << "it proves the reports that are kept";
 }
 
 // --- Somebody in between, who ends bpactl's TLS with a key of its own and speaks with the node by

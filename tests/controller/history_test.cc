@@ -16,6 +16,7 @@
 #include "absl/strings/str_replace.h"
 #include "controller/history/evidence.h"
 #include "controller/history/history_index.h"
+#include "controller/node_record.h"
 #include "controller/table.h"
 #include "proto/sqlite.h"
 #include "tests/controller/fake_node.h"
@@ -203,6 +204,22 @@ TEST_F(HistoryTest, ShowNamesEachFileThatWasChanged) {
   EXPECT_EQ(Do({"show", id}).exit_code, kExitFailed);
   std::filesystem::remove(command);
   EXPECT_THAT(Do({"show", id}).out, AllOf(HasSubstr(command + ": "), HasSubstr("No such file")));
+}
+
+TEST_F(HistoryTest, ReportsStayVerifiedWhenTheirNodeIsEnrolledAnewAndGetsAnotherKey) {
+  Do({"apply", "--yes"});
+  const std::string before = NewestId();
+  const NodeRecord record(fleet_.home(), "node-1");
+  const PublicKey first = **record.ReadReportKey();
+  ASSERT_TRUE(record.PinReportKey(PrivateKey::GenerateEd25519()->public_key(), true).ok());
+  const Ran shown = Do({"show", before});
+  EXPECT_EQ(shown.exit_code, kExitConverged);
+  EXPECT_THAT(shown.out, Not(HasSubstr("NOT VERIFIED")));
+  // What the old key signs from now on is not the node's.
+  EXPECT_EQ(Do({"apply", "--yes", "node-1"}).exit_code, kExitFailed);
+  EXPECT_THAT(Do({"show", NewestId()}).out, Not(HasSubstr("directory /opt")));
+  ASSERT_TRUE(record.PinReportKey(first, true).ok());
+  EXPECT_THAT(Do({"show", before}).out, Not(HasSubstr("NOT VERIFIED"))) << "and pinned again";
 }
 
 TEST_F(HistoryTest, ASignerOfAnotherDeskIsKnownByItsKeyInTheHome) {
