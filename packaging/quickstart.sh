@@ -94,6 +94,23 @@ build_programs() {
     --target bpactl bpa-gateway bpa-executor
 }
 
+# One word each, for a reason that cluster_init has.
+show_host() {
+  local name address volume loop
+  name=$(lab_name "$1")
+  address=$(lab_address "$1")
+  volume=$(lab_volume_id "$1")
+  loop=$(cat "$BPA_LAB_DIR/$1/loop")
+  printf '  %s  %s  %s on %s\n' "$name" "$address" "$volume" "$loop"
+}
+show_gateway() {
+  local name pid process
+  name=$(lab_name "$1")
+  pid=$(lab_agent_pids "$1" bpa-gateway)
+  process=$(ps -o user:10=,comm= -p "$pid")
+  printf '  %s runs %s\n' "$name" "$process"
+}
+
 write_env() {
   cat >"$work/env" <<TEXT
 # Source it: bpactl, and the home of the four hosts' controller.
@@ -128,10 +145,7 @@ save_sysctl
 # As on a machine that nobody has tuned, so that the plan has something to show.
 echo 65530 >"$sysctl_file" || die "$sysctl_file cannot be written"
 lab_up || die "the hosts could not be made; see above"
-for n in $(lab_numbers); do
-  printf '  %s  %s  %s on %s\n' "$(lab_name "$n")" "$(lab_address "$n")" "$(lab_volume_id "$n")" \
-    "$(cat "$BPA_LAB_DIR/$n/loop")"
-done
+for n in $(lab_numbers); do show_host "$n"; done
 
 step "bpactl init: the cluster's keys, and what each node needs"
 export BPA_HOME=$work/home
@@ -141,9 +155,7 @@ cluster_init "$bpactl" >"$work/init.log" 2>&1 || {
 }
 cluster_install_bundles || die "the nodes' configuration could not be installed; see above"
 cluster_wait_ready || die "not every gateway came up; see above"
-for n in $(lab_numbers); do
-  printf '  %s runs %s\n' "$(lab_name "$n")" "$(ps -o user:10=,comm= -p "$(lab_agent_pids "$n" bpa-gateway)")"
-done
+for n in $(lab_numbers); do show_gateway "$n"; done
 
 step "bpactl nodes"
 expect 0 "bpactl nodes" "$bpactl" nodes

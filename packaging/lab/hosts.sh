@@ -170,7 +170,8 @@ lab_wait_for() {
 # The host's root directory, all but what enter.sh mounts.
 lab_make_root() {
   local n=$1 root name
-  root=$(lab_root "$n") name=$(lab_name "$n")
+  root=$(lab_root "$n")
+  name=$(lab_name "$n")
   mkdir -p "$root"/{dev,home,mnt,proc,root,run,srv,sys,tmp,usr} \
     "$root"/var/{cache,lib,log,tmp} &&
     chmod 0700 "$root/root" && chmod 1777 "$root/tmp" "$root/var/tmp" &&
