@@ -3,18 +3,13 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "proto/big_endian.h"
 
 namespace bpa {
 namespace {
 
 // With its closing NUL: no cluster's name can run on from it.
 constexpr char kLabel[] = "bpa audit v1";
-
-void AppendBigEndian(std::string& out, uint64_t value, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(value >> shift));
-  }
-}
 
 void AppendField(std::string& out, std::string_view field) {
   AppendBigEndian(out, field.size(), 4);

@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "proto/big_endian.h"
 
 namespace bpa {
 namespace {
@@ -64,8 +65,7 @@ class Reader {
     const size_t at = offset_;
     const absl::StatusOr<std::string_view> digits = Bytes(field, width);
     if (!digits.ok()) return digits.status();
-    uint32_t value = 0;
-    for (const char digit : *digits) value = value << 8 | static_cast<uint8_t>(digit);
+    const auto value = static_cast<uint32_t>(BigEndian(*digits));
     if (value < min || value > max) {
       return absl::InvalidArgumentError(absl::StrCat("envelope: ", field, " at offset ", at, " is ",
                                                      value, ", allowed are ", min, " to ", max));
@@ -97,10 +97,6 @@ absl::StatusOr<EnvelopeSignature> DecodeSignature(Reader& reader, uint32_t posit
   return EnvelopeSignature{.key_id = std::string(*key_id), .signature = std::string(*signature)};
 }
 
-void AppendBigEndian(std::string& out, uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
-}
-
 }  // namespace
 
 std::string PreAuthenticationEncoding(std::string_view payload_type, std::string_view payload) {
@@ -118,7 +114,7 @@ absl::StatusOr<std::string> EncodeEnvelope(const Envelope& envelope) {
   out.push_back(static_cast<char>(envelope.signatures.size()));
   out.push_back(static_cast<char>(envelope.payload_type.size()));
   out.append(envelope.payload_type);
-  AppendBigEndian(out, static_cast<uint32_t>(envelope.payload.size()));
+  AppendBigEndian(out, envelope.payload.size(), 4);
   out.append(envelope.payload);
   for (const EnvelopeSignature& signature : envelope.signatures) {
     out.push_back(static_cast<char>(signature.key_id.size()));

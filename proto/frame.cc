@@ -13,6 +13,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "proto/big_endian.h"
 #include "proto/trusted_file.h"
 
 namespace bpa {
@@ -98,12 +99,6 @@ std::array<char, kFrameHeaderBytes> EncodeHeader(FrameType type, size_t body_byt
   return header;
 }
 
-uint32_t BigEndian(std::string_view digits) {
-  uint32_t value = 0;
-  for (const char digit : digits) value = value << 8 | static_cast<uint8_t>(digit);
-  return value;
-}
-
 // Waits until `fd` may be ready for `events`.
 absl::Status Await(int fd, short events, absl::Time deadline) {
   const absl::Duration left = deadline - absl::Now();
@@ -186,7 +181,7 @@ absl::StatusOr<FrameHeader> DecodeFrameHeader(std::string_view bytes) {
   if (bytes[6] != 0 || bytes[7] != 0) {
     return absl::InvalidArgumentError("frame: reserved bytes at offset 6 are not zero");
   }
-  const uint32_t length = BigEndian(bytes.substr(8, 4));
+  const auto length = static_cast<uint32_t>(BigEndian(bytes.substr(8, 4)));
   const FrameHeader header{.type = static_cast<FrameType>(type), .body_bytes = length};
   if (!IsAllowedBody(header.type, length)) {
     const BodyLimits limits = LimitsOf(header.type);
@@ -243,9 +238,7 @@ absl::Status WriteFrame(int fd, FrameType type, std::string_view body, absl::Tim
 std::string EncodeAuditRequest(const AuditRequest& request) {
   if (request.nonce.size() != kNonceBytes) std::abort();
   std::string body;
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    body.push_back(static_cast<char>(request.first_sequence >> shift));
-  }
+  AppendBigEndian(body, request.first_sequence, 8);
   return body + request.nonce;
 }
 
@@ -254,11 +247,8 @@ absl::StatusOr<AuditRequest> DecodeAuditRequest(std::string_view body) {
     return absl::InvalidArgumentError(absl::StrCat("a request for the audit record of ",
                                                    body.size(), " bytes, not ", kGetAuditBytes));
   }
-  AuditRequest request{.first_sequence = 0, .nonce = std::string(body.substr(8))};
-  for (const char byte : body.substr(0, 8)) {
-    request.first_sequence = request.first_sequence << 8 | static_cast<uint8_t>(byte);
-  }
-  return request;
+  return AuditRequest{.first_sequence = BigEndian(body.substr(0, 8)),
+                      .nonce = std::string(body.substr(8))};
 }
 
 std::string EncodeError(const absl::Status& status) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/big_endian.h"
 #include "proto/trusted_file.h"
 
 namespace bpa {
@@ -15,12 +16,6 @@ namespace {
 constexpr size_t kBufferBytes = 64 * 1024;
 // Type, mode, seconds, nanoseconds, length of the path.
 constexpr size_t kFixedEntryBytes = 1 + 2 + 8 + 4 + 2;
-
-uint64_t BigEndian(std::string_view digits) {
-  uint64_t value = 0;
-  for (const char digit : digits) value = value << 8 | static_cast<uint8_t>(digit);
-  return value;
-}
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "proto/big_endian.h"
 #include "proto/trusted_file.h"
 
 namespace bpa {
@@ -16,10 +17,7 @@ constexpr size_t kBufferBytes = 256 * 1024;
 
 template <typename Number>
 void Append(std::string& out, Number value) {
-  const auto bits = static_cast<uint64_t>(value);
-  for (int shift = 8 * (static_cast<int>(sizeof value) - 1); shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(bits >> shift));
-  }
+  AppendBigEndian(out, static_cast<uint64_t>(value), sizeof value);
 }
 
 std::string EncodeHeader(const ManifestHeader& header) {
