@@ -1,14 +1,15 @@
 #include "proto/manifest_index.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "proto/big_endian.h"
 #include "proto/chunker.h"
+#include "proto/read_at.h"
 #include "proto/sha256.h"
 #include "proto/trusted_file.h"
 
@@ -20,21 +21,6 @@ namespace {
 constexpr CutSizes kPieceSizes = {.min = 256, .average_bits = 10, .largest = 4096};
 constexpr size_t kBufferBytes = 256 * 1024;
 
-// Fills `buffer` behind its first `carried` bytes from `offset` on; returns how many bytes it
-// holds.
-absl::StatusOr<size_t> Fill(int fd, std::vector<char>& buffer, size_t carried, uint64_t offset) {
-  while (carried < buffer.size()) {
-    const ssize_t got =
-        pread(fd, buffer.data() + carried, buffer.size() - carried, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrnoStatus(errno, "pread", "manifest");
-    if (got == 0) break;
-    carried += static_cast<size_t>(got);
-    offset += static_cast<uint64_t>(got);
-  }
-  return carried;
-}
-
 PieceDigest HalfOf(const Sha256& digest) {
   PieceDigest half;
   std::copy_n(digest.begin(), half.size(), half.begin());
@@ -42,17 +28,13 @@ PieceDigest HalfOf(const Sha256& digest) {
 }
 
 void AppendEntry(std::string& index, const ManifestPiece& piece) {
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    index.push_back(static_cast<char>(piece.length >> shift));
-  }
+  AppendBigEndian(index, piece.length, sizeof piece.length);
   index.append(piece.digest.begin(), piece.digest.end());
 }
 
 ManifestPiece ParseEntry(std::string_view entry) {
   ManifestPiece piece;
-  for (const char digit : entry.substr(0, sizeof piece.length)) {
-    piece.length = piece.length << 8 | static_cast<uint8_t>(digit);
-  }
+  piece.length = static_cast<uint32_t>(BigEndian(entry.substr(0, sizeof piece.length)));
   std::memcpy(piece.digest.data(), entry.data() + sizeof piece.length, piece.digest.size());
   return piece;
 }
@@ -70,20 +52,22 @@ absl::Status ForEachManifestPiece(int fd,
   uint64_t begin = 0;  // the buffer's first byte in the file
   size_t carried = 0;
   for (;;) {
-    const absl::StatusOr<size_t> held = Fill(fd, buffer, carried, begin + carried);
-    if (!held.ok()) return held.status();
-    const bool at_end = *held < buffer.size();
-    std::string_view left(buffer.data(), *held);
+    const ssize_t got =
+        ReadAt(fd, buffer.data() + carried, buffer.size() - carried, begin + carried);
+    if (got < 0) return ErrnoStatus(errno, "pread", "manifest");
+    const size_t held = carried + static_cast<size_t>(got);
+    const bool at_end = held < buffer.size();
+    std::string_view left(buffer.data(), held);
     while (!left.empty() && (at_end || left.size() >= kPieceSizes.largest)) {
       const std::string_view bytes = left.substr(0, FirstPiece(left, kPieceSizes));
-      absl::Status s = visit({.offset = begin + (*held - left.size()),
+      absl::Status s = visit({.offset = begin + (held - left.size()),
                               .length = static_cast<uint32_t>(bytes.size()),
                               .digest = HalfOf(hasher.Of(bytes))});
       if (!s.ok()) return s;
       left.remove_prefix(bytes.size());
     }
     if (at_end) return absl::OkStatus();
-    begin += *held - left.size();
+    begin += held - left.size();
     carried = left.size();
     std::memmove(buffer.data(), left.data(), carried);
   }

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "proto/read_at.h"
+
 namespace bpa::controller {
 namespace {
 

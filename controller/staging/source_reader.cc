@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "proto/read_at.h"
 #include "proto/trusted_file.h"
 
 namespace bpa::controller {

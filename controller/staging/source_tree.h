@@ -76,9 +76,6 @@ class SourceTree {
   const OwnedFd root_;
 };
 
-// Reads up to `count` bytes at `offset`, fewer only at the file's end; or -1 and errno.
-ssize_t ReadAt(int fd, char* out, size_t count, uint64_t offset);
-
 }  // namespace bpa::controller
 
 #endif  // BPA_CONTROLLER_STAGING_SOURCE_TREE_H_

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/read_at.h"
 #include "proto/sha256.h"
 #include "proto/trusted_file.h"
 
@@ -67,16 +68,9 @@ class SegmentReader {
 
   // Into the buffer; fewer bytes than asked for at the file's end.
   absl::StatusOr<size_t> Read(const CheckedFile& file, uint64_t offset, uint64_t length) {
-    size_t have = 0;
-    while (have < length) {
-      const ssize_t got = pread(file.fd.get(), buffer_.data() + have, length - have,
-                                static_cast<off_t>(offset + have));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return ErrnoStatus(errno, "read", QuotedPath(file.path));
-      if (got == 0) break;
-      have += static_cast<size_t>(got);
-    }
-    return have;
+    const ssize_t got = ReadAt(file.fd.get(), buffer_.data(), length, offset);
+    if (got < 0) return ErrnoStatus(errno, "read", QuotedPath(file.path));
+    return static_cast<size_t>(got);
   }
 
   Sha256Hasher hasher_;

@@ -12,7 +12,7 @@
 
 #include "agent/executor/linux/paths.h"
 #include "agent/executor/package/tree_builder.h"
-#include "proto/trusted_file.h"
+#include "proto/read_at.h"
 
 namespace bpa::executor {
 namespace {
@@ -60,9 +60,8 @@ bool RangeCopier::Share(int from, int to, const CopyRange& range) {
 absl::Status RangeCopier::CopyBytes(int from, int to, CopyRange range, const std::string& shown) {
   buffer_.resize(kBufferBytes);
   while (range.length > 0) {
-    const ssize_t got = pread(from, buffer_.data(), std::min<uint64_t>(kBufferBytes, range.length),
-                              static_cast<off_t>(range.from));
-    if (got < 0 && errno == EINTR) continue;
+    const ssize_t got =
+        ReadAt(from, buffer_.data(), std::min<uint64_t>(kBufferBytes, range.length), range.from);
     if (got <= 0) return absl::OkStatus();
     const auto count = static_cast<size_t>(got);
     absl::Status written = WriteAt(to, std::string_view(buffer_.data(), count), range.to, shown);
