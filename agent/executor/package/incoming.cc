@@ -85,7 +85,8 @@ absl::StatusOr<FileDescriptor> PrepareIncoming(const Site& site, const v1::Packa
     // Not one byte of it can be relied on.
     if (s = RemoveInStore(site, partial_path); !s.ok()) return s;
     return absl::InvalidArgumentError(
-        "the manifest that came has not the digest in the signed command: refused");
+        "the manifest that came has not the digest in the signed command: refused, and nothing of "
+        "it is kept; run again");
   }
   if (s = RenameInStore(site, partial_path, kManifest); !s.ok()) return s;
   return partial;

@@ -3,16 +3,21 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "agent/executor/package/content_stream.h"
-#include "agent/executor/package/copy_range.h"
 #include "agent/executor/package/tree_builder.h"
 #include "proto/manifest_index.h"
+#include "proto/read_at.h"
+#include "proto/trusted_file.h"
 
 namespace bpa::executor {
 namespace {
@@ -30,6 +35,11 @@ struct Stretch {
   uint64_t length = 0;
   int from = kFromSource;  // or an older manifest
   uint64_t from_offset = 0;
+};
+
+struct Older {
+  FileDescriptor fd;
+  std::string shown;
 };
 
 class ManifestTransfer {
@@ -69,7 +79,7 @@ class ManifestTransfer {
     if (!pieces.ok()) return pieces.status();
     const Places places = FindPieces(*pieces);
     for (const ManifestPiece& piece : *pieces) {
-      if (piece.offset + piece.length > have) Add(piece, places.at(piece.digest), have);
+      if (piece.offset + piece.length > have) Add(piece, places.at(KeyOf(piece)), have);
     }
     return absl::OkStatus();
   }
@@ -78,7 +88,7 @@ class ManifestTransfer {
     for (const char* path : kOlder) {
       // One that cannot be read is no help, and no obstacle either.
       absl::StatusOr<FileDescriptor> file = OpenInStore(site_, path, O_RDONLY);
-      if (file.ok()) older_.push_back(*std::move(file));
+      if (file.ok()) older_.push_back({*std::move(file), ShownInStore(site_, path)});
     }
   }
 
@@ -92,23 +102,32 @@ class ManifestTransfer {
     });
     const absl::StatusOr<std::string_view> index = stream.Take(package_.manifest_index_bytes());
     if (!index.ok()) return index.status();
-    return ParseManifestIndex(*index, package_.manifest_bytes());
+    absl::StatusOr<std::vector<ManifestPiece>> pieces =
+        ParseManifestIndex(*index, package_.manifest_bytes());
+    if (pieces.ok()) return pieces;
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(pieces.status().message()),
+                     ": refused, and nothing was published; bpactl and this node must be of one "
+                     "release"));
   }
 
   struct Place {
     int from = kFromSource;
     uint64_t offset = 0;
   };
-  using Places = std::map<PieceDigest, Place>;
+  // With its length: what is copied is what has that digest, whatever the index says.
+  using Key = std::pair<PieceDigest, uint32_t>;
+  using Places = std::map<Key, Place>;
+  static Key KeyOf(const ManifestPiece& piece) { return {piece.digest, piece.length}; }
 
   // Each of `pieces`, and where an older manifest has it, if one does.
   Places FindPieces(const std::vector<ManifestPiece>& pieces) const {
     Places places;
-    for (const ManifestPiece& piece : pieces) places.try_emplace(piece.digest);
+    for (const ManifestPiece& piece : pieces) places.try_emplace(KeyOf(piece));
     for (size_t i = 0; i < older_.size(); ++i) {
       // A manifest that breaks off has been some help.
-      ForEachManifestPiece(older_[i].get(), [&](const ManifestPiece& piece) {
-        const auto found = places.find(piece.digest);
+      ForEachManifestPiece(older_[i].fd.get(), [&](const ManifestPiece& piece) {
+        const auto found = places.find(KeyOf(piece));
         if (found != places.end()) found->second = {static_cast<int>(i), piece.offset};
         return progress_.Tick();
       }).IgnoreError();
@@ -158,11 +177,28 @@ class ManifestTransfer {
     return absl::OkStatus();
   }
 
+  // Byte after byte, and no RangeCopier, which shares the middle before it copies the ends: what
+  // the file holds is taken for the manifest's beginning after a crash.
   absl::Status Copy(const Stretch& stretch) {
-    absl::Status s = copier_.Copy(
-        older_[static_cast<size_t>(stretch.from)].get(), to_,
-        {.from = stretch.from_offset, .to = stretch.offset, .length = stretch.length}, shown_);
-    return s.ok() ? progress_.Tick() : s;
+    const Older& from = older_[static_cast<size_t>(stretch.from)];
+    std::vector<char> buffer(std::min(kTakenBytes, stretch.length));
+    for (uint64_t copied = 0; copied < stretch.length;) {
+      const ssize_t got = ReadAt(from.fd.get(), buffer.data(),
+                                 std::min<uint64_t>(buffer.size(), stretch.length - copied),
+                                 stretch.from_offset + copied);
+      if (got < 0) return ErrnoStatus(errno, "pread", from.shown);
+      if (got == 0) {
+        return absl::AbortedError(
+            absl::StrCat(from.shown, " was cut off while it was read: run again"));
+      }
+      const auto count = static_cast<size_t>(got);
+      absl::Status s =
+          WriteAt(to_, std::string_view(buffer.data(), count), stretch.offset + copied, shown_);
+      if (s.ok()) s = progress_.Tick();
+      if (!s.ok()) return s;
+      copied += count;
+    }
+    return absl::OkStatus();
   }
 
   const Site& site_;
@@ -171,9 +207,8 @@ class ManifestTransfer {
   const std::string& shown_;
   ContentSource* const source_;
   ProgressTeller& progress_;
-  std::vector<FileDescriptor> older_;
+  std::vector<Older> older_;
   std::vector<Stretch> stretches_;
-  RangeCopier copier_;
 };
 
 }  // namespace

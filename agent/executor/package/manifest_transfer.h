@@ -17,7 +17,8 @@ namespace bpa::executor {
 // FailedPrecondition when anything is missing). What it holds afterwards nobody has verified: the
 // index by which pieces are found is unsigned. InvalidArgument when the index is malformed; else
 // the failures of source and disk, after which the file can be completed later. `shown` is its name
-// for people.
+// for people. At every moment it holds nothing but a beginning of what the index describes, also
+// after a crash.
 absl::Status CompleteManifest(const Site& site, const v1::Package& package, int to,
                               const std::string& shown, ContentSource* source,
                               ProgressTeller& progress);

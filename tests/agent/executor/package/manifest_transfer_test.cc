@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/manifest_index.h"
 #include "tests/agent/executor/package/package_machine.h"
@@ -86,6 +87,26 @@ TEST_F(ManifestTransferTest, GoesOnWhereTheConnectionWasCut) {
   EXPECT_LT(second->manifest_bytes_sent(), next.manifest_index_bytes() + 40'000);
 }
 
+TEST_F(ManifestTransferTest, KeepsNothingButTheManifestsBeginningWhereCopyingEnds) {
+  Stage("8.1");
+  ChangeAFewFiles();
+  const v1::Package next = machine_.Package("8.2");
+  const auto source = machine_.Source();
+  source->spoil = [&](std::string&, uint64_t sent) {
+    // The pieces are found, and copying is under way.
+    if (sent >= next.manifest_index_bytes()) {
+      fs::resize_file(machine_.store() + "/record/manifest", next.manifest_bytes() / 2);
+    }
+  };
+  EXPECT_THAT(machine_.Apply(next, source.get()),
+              FailsWith(StatusCode::kAborted, "was cut off while it was read: run again"));
+  const std::string partial = ReadAll(absl::StrCat(
+      machine_.store(), "/incoming/", absl::BytesToHexString(next.manifest_sha256()), ".part"));
+  EXPECT_GT(partial.size(), 50'000U);
+  EXPECT_TRUE(ReadAll(machine_.source() + "/../manifest").starts_with(partial));
+  Stage("8.2");
+}
+
 TEST_F(ManifestTransferTest, TakesAManifestWithoutAnIndexWhole) {
   Stage("8.1");
   ChangeAFewFiles();
@@ -104,7 +125,9 @@ TEST_F(ManifestTransferTest, RefusesAnIndexThatIsMalformedAndPublishesNothing) {
   const auto source = machine_.Source();
   source->set_index(std::string(package.manifest_index_bytes(), '\x01'));
   EXPECT_THAT(machine_.Apply(package, source.get()),
-              FailsWith(StatusCode::kInvalidArgument, "manifest index: a piece of 16843009 bytes"));
+              FailsWith(StatusCode::kInvalidArgument,
+                        "manifest index: a piece of 16843009 bytes at 0: "
+                        "refused, and nothing was published"));
   EXPECT_EQ(Look(machine_.destination()), old_look);
   EXPECT_LT(Stage("8.2"), package.manifest_bytes() / 10) << "with an honest source it goes on";
 }
