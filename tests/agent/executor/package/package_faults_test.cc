@@ -62,6 +62,21 @@ TEST_F(PackageFaultsTest, RefusesAChunkWithAnotherDigestAndNamesFileAndOffset) {
   ExpectGoesOn(package_.content_bytes() - kBigBytes);
 }
 
+TEST_F(PackageFaultsTest, RefusesAChunkThatDoesNotReadBackAsItWasWritten) {
+  bool spoilt = false;
+  source_->spoil = [&](std::string&, uint64_t sent) {
+    // What was written is read again in batches of 2 MiB.
+    if (spoilt || sent < package_.manifest_bytes() + kBigBytes / 2) return;
+    spoilt = true;
+    const std::string path = machine_.store() + "/incoming/tree/images/one.tar";
+    const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(pwrite(file.get(), "X", 1, 1000), 1);
+  };
+  ExpectRefused(StatusCode::kDataLoss, "'images/one.tar' does not read back as it was written");
+  EXPECT_TRUE(spoilt);
+  ExpectGoesOn(package_.content_bytes());
+}
+
 TEST_F(PackageFaultsTest, RefusesMoreBytesThanItAskedFor) {
   source_->spoil = [&](std::string& piece, uint64_t) {
     if (piece.size() < source_->piece_bytes) piece.append("one more");
