@@ -172,7 +172,7 @@ printf '|---|---|---|---|---|---|---|\n'
 row 'converge again' "$ours_converge" "$ssh_converge" "$converge_ms"
 row 'prepare, disks formatted' "$ours_prepare" "$ssh_prepare" "$prepare_ms"
 row 'converge after a pause' "$ours_cool" "$ssh_cool" "$cool_ms" none
-printf '\nOf preparing, mount(8), umount(8) and sync(1) of four volumes at once: %s ms\n' "$mounts_ms"
+printf '\nOf preparing, mount(8), umount(8) and sync(1) of four volumes at once: %s ms\n' "${mounts_ms:-?}"
 echo
 footprint || missed=1
 exit $missed

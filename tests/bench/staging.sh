@@ -268,6 +268,8 @@ note_executor
 
 compare 'bpactl rsync' "$fast/tree" 1 2 3 4
 row 'four nodes at once, against four rsync -a' "${ms[bpactl]}" "${ms[rsync]}" ms 1
+clear_nodes 1 2 3 4
+time_once watched "$fast/tree" 1 2 3 4
 note_executor
 # Its hashes are remembered and the first node has it: what is read now is read to be sent.
 clear_nodes 1 2 3 4
