@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -297,10 +298,11 @@ TEST_F(ApplyFlowTest, CtrlCCollectsWhatIsUnderWayAndSendsNoMore) {
 
 TEST_F(ApplyFlowTest, CtrlCTwiceLeavesAndSaysHowToCollectTheReports) {
   absl::Notification sent;
-  absl::Notification go_on;
-  fleet_[0].Behave([&](FakeNode& node, const FakeCall& call) {
+  // The node's thread may still look at it when the test has ended: nobody waits for its answer.
+  const auto go_on = std::make_shared<absl::Notification>();
+  fleet_[0].Behave([&sent, go_on](FakeNode& node, const FakeCall& call) {
     sent.Notify();
-    go_on.WaitForNotification();
+    go_on->WaitForNotification();
     return Answer(node, call);
   });
   const auto terminal = Terminal({"apply", "--yes", "node-1"});
@@ -310,7 +312,7 @@ TEST_F(ApplyFlowTest, CtrlCTwiceLeavesAndSaysHowToCollectTheReports) {
   terminal->Type("\x03");
   EXPECT_EQ(terminal->Wait(), 130);
   EXPECT_THAT(terminal->screen(), HasSubstr("bpactl apply --signed "));
-  go_on.Notify();
+  go_on->Notify();
 }
 
 TEST_F(ApplyFlowTest, NoColorOnATerminalMeansNoColour) {
